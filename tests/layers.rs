@@ -81,6 +81,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "django",
             "search_index",
             "users",
+            "group_changes",
             "login_tokens",
             "own",
             "tokens",

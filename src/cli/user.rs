@@ -206,7 +206,8 @@ async fn list(service: &Service, caller: &Superuser, search: &str, json: bool) -
     let (mut users, mut number) = (Vec::new(), 1);
     loop {
         let filter = UserFilter { search: search.to_owned(), ..UserFilter::default() };
-        let page = service.accounts.list_users(filter, PageRequest::number(number, MAX_PAGE_SIZE), caller).await?;
+        let page =
+            service.accounts.list_users(filter, PageRequest::number(number, MAX_PAGE_SIZE), None, caller).await?;
         let last = page.results.len() < MAX_PAGE_SIZE as usize;
         users.extend(page.results);
         if last {

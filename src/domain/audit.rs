@@ -48,6 +48,12 @@ pub enum Action {
     TokenRevoke,
     /// A user's login tokens were replaced by a new one.
     TokenRegenerate,
+    /// The end of a token was moved.
+    TokenUpdate,
+    /// A group was renamed.
+    GroupUpdate,
+    /// A group was deleted, with all memberships.
+    GroupDelete,
     /// A client was created.
     ClientCreate,
     /// A client was deleted.
@@ -66,7 +72,7 @@ pub enum Action {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::UserCreate,
         Self::UserUpdate,
         Self::UserDelete,
@@ -74,6 +80,9 @@ impl Action {
         Self::TokenCreate,
         Self::TokenRevoke,
         Self::TokenRegenerate,
+        Self::TokenUpdate,
+        Self::GroupUpdate,
+        Self::GroupDelete,
         Self::ClientCreate,
         Self::ClientDelete,
         Self::ClientUpdate,
@@ -94,6 +103,9 @@ impl Action {
             Self::TokenCreate => "token.create",
             Self::TokenRevoke => "token.revoke",
             Self::TokenRegenerate => "token.regenerate",
+            Self::TokenUpdate => "token.update",
+            Self::GroupUpdate => "group.update",
+            Self::GroupDelete => "group.delete",
             Self::ClientCreate => "client.create",
             Self::ClientDelete => "client.delete",
             Self::ClientUpdate => "client.update",
@@ -129,6 +141,18 @@ pub struct Entry {
     /// Details, which depend on the action; never a secret.
     #[schema(example = json!({"revoked": 1}))]
     pub details: Value,
+}
+
+/// Which entries the activity of a user shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ActivityKind {
+    /// All.
+    #[default]
+    All,
+    /// Logins, and logins that were refused.
+    Logins,
+    /// All but these.
+    Changes,
 }
 
 /// Selects entries; `None` matches all.

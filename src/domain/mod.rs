@@ -11,6 +11,8 @@ pub mod database_url;
 pub mod django;
 pub mod duration;
 pub mod email;
+pub mod folded;
+pub mod group;
 pub mod network;
 pub mod page;
 pub mod password;

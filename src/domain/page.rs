@@ -26,6 +26,12 @@ impl PageRequest {
         Self { number: None, size }
     }
 
+    /// The number of the last page in a list of `count` rows.
+    #[must_use]
+    pub fn last_of(self, count: i64) -> u32 {
+        Self { number: None, ..self }.in_list(count).number
+    }
+
     /// Which page that is in a list of `count` rows. The last page of an empty list is its first one.
     #[must_use]
     pub fn in_list(self, count: i64) -> NumberedPage {

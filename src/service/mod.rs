@@ -61,7 +61,7 @@ pub use reloaded::Reloaded;
 pub use rights::{ChangeableUser, LoginHolder, Staff, Superuser};
 pub use shadow::{Differing, ShadowReport};
 pub use sign_in::{LoggedIn, Login, Once, Session, SignIn, SignedIn};
-pub use tokens::{CreatedToken, Explanation, NamedToken, RegenerateOptions, Revoker, TokenFilter, Tokens};
+pub use tokens::{CreatedToken, Explanation, NamedToken, NewEnd, RegenerateOptions, Revoker, TokenFilter, Tokens};
 
 /// All groups of verbs. Cheap to clone.
 #[derive(Clone)]

@@ -9,9 +9,12 @@ use serde_json::Value;
 use super::connection::{Conn, storable};
 use super::schema::audit_log;
 use super::{Store, StoreError};
-use crate::domain::audit::{Action, Actor, Entry, Filter};
+use crate::domain::audit::{Action, ActivityKind, Actor, Entry, Filter};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
+
+/// The condition of the partial indexes of all actions but logins, which the databases use for exactly this text only.
+const NO_LOGIN: &str = "action not in ('login', 'login.failed')";
 
 /// Writes one entry. `details` is a JSON object and must hold nothing secret.
 pub fn record(
@@ -87,7 +90,7 @@ impl Store {
                     if ![Action::Login, Action::LoginFailed].map(Action::as_str).contains(&action.as_str()) {
                         // The partial index of all other actions, which the databases use for exactly this condition
                         // only.
-                        query = query.filter(sql::<Bool>("action not in ('login', 'login.failed')"));
+                        query = query.filter(sql::<Bool>(NO_LOGIN));
                     }
                 }
                 if let Some(target) = &filter.target {
@@ -127,6 +130,48 @@ impl Store {
         })
     }
 
+    /// Entries about a user, and those of what the user did, newest first. Only the newest `count_limit` of either are
+    /// found; a larger count says that there are more. They are read by two indexes, in the order of each, so that it
+    /// does not matter how many entries there are.
+    pub fn list_activity(
+        &self,
+        username: &str,
+        kind: ActivityKind,
+        page: PageRequest,
+        count_limit: u32,
+    ) -> Result<Page<Entry>, StoreError> {
+        if !storable(username) {
+            return Ok(Page { count: 0, results: Vec::new() });
+        }
+        self.read(|conn| {
+            let about = audit_log::table.filter(audit_log::target.eq(username)).into_boxed();
+            let by =
+                audit_log::table.filter(audit_log::actor.eq(username)).filter(audit_log::actor.ne(audit_log::target));
+            let mut ids: Vec<i64> = Vec::new();
+            for query in [about, by.into_boxed()] {
+                let query = match kind {
+                    ActivityKind::All => query,
+                    ActivityKind::Logins => query.filter(sql::<Bool>("action in ('login', 'login.failed')")),
+                    ActivityKind::Changes => query.filter(sql::<Bool>(NO_LOGIN)),
+                };
+                let newest = query.order(audit_log::id.desc()).limit(i64::from(count_limit) + 1);
+                ids.extend(newest.select(audit_log::id).load::<i64>(conn)?);
+            }
+            ids.sort_unstable_by(|one, other| other.cmp(one));
+            ids.truncate(usize::try_from(count_limit).unwrap_or(usize::MAX).saturating_add(1));
+            let count = ids.len().try_into().unwrap_or(i64::MAX);
+            let page = page.in_list(count);
+            let offset = usize::try_from(page.offset()).unwrap_or(usize::MAX);
+            let shown: Vec<i64> = ids.into_iter().skip(offset).take(page.size as usize).collect();
+            let rows: Vec<EntryRow> = audit_log::table
+                .filter(audit_log::id.eq_any(shown))
+                .order(audit_log::id.desc())
+                .select(EntryRow::as_select())
+                .load(conn)?;
+            Ok(Page { count, results: rows.into_iter().map(entry).collect() })
+        })
+    }
+
     /// The entry of the change that made a user inactive, if that is the last known change of `is_active`. Somebody may
     /// have changed the user by SQL since then.
     pub fn last_deactivation(&self, username: &str) -> Result<Option<Entry>, StoreError> {
@@ -137,6 +182,7 @@ impl Store {
             let row: Option<EntryRow> = audit_log::table
                 .filter(audit_log::target.eq(username))
                 .filter(audit_log::action.eq_any([Action::UserCreate, Action::UserUpdate].map(Action::as_str)))
+                .filter(sql::<Bool>(NO_LOGIN))
                 .filter(audit_log::details.like("%\"is_active\":%"))
                 .order(audit_log::id.desc())
                 .select(EntryRow::as_select())

@@ -47,6 +47,8 @@ extern "SQL" {
     /// Lower case. PostgreSQL uses the database's locale. In SQLite jeton replaces the built-in function, which knows
     /// ASCII only, by one for Unicode.
     fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+    /// `domain::folded`, in SQLite only.
+    fn folded(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
 }
 
 /// What a connection is for.

@@ -9,7 +9,7 @@ use diesel::r2d2::R2D2Connection;
 use diesel::{Connection, PgConnection, SqliteConnection};
 
 use super::connect_error::ConnectError;
-use super::connection::{Conn, Role, lower_utils};
+use super::connection::{Conn, Role, folded_utils, lower_utils};
 use super::opened_file::OpenedFile;
 use super::pool_connection::PoolConnection;
 use super::servers::{Server, Servers};
@@ -17,6 +17,7 @@ use super::system_roots::with_system_roots;
 use super::{pooler, sqlite_file};
 use crate::domain::database_hosts::each_host;
 use crate::domain::database_url::DatabaseUrl;
+use crate::domain::folded::folded;
 
 /// Opens and checks connections for the pool.
 #[derive(Clone, Debug)]
@@ -121,6 +122,7 @@ impl Manager {
         .map_err(|error| named(error.into()))?;
         // SQLite's own function knows only ASCII letters; PostgreSQL's knows all letters.
         lower_utils::register_impl(&mut conn, |text: String| text.to_lowercase())?;
+        folded_utils::register_impl(&mut conn, |text: String| folded(&text))?;
         // If the file was replaced while this connection waited for its locks, it is another database.
         self.file.remember(opened, self.role);
         self.file.check(file)?;

@@ -64,6 +64,15 @@ pub enum Revoked {
     NotLive,
 }
 
+/// The result of changing something that may have ended or been deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Updated {
+    /// It was changed.
+    Done,
+    /// There is no such thing, or it has ended.
+    NotLive,
+}
+
 /// The result of revoking all login tokens of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginTokensRevoked {

@@ -66,6 +66,19 @@ impl Store {
         })
     }
 
+    /// Revokes all live tokens of a user, if the user has not changed since they were read. Returns how many.
+    pub fn revoke_all_tokens(&self, read: &User, by: &Actor, now: Timestamp) -> Result<Changed<usize>, StoreError> {
+        self.change(|conn, changes| {
+            let Some(user) = lock(conn, read)? else { return Ok(Changed::UserChanged) };
+            changes.push(Change::User(user.id));
+            let revoked = end_tokens(conn, user.id, true, by, now, None)?;
+            if revoked > 0 {
+                audit::record(conn, by, Action::TokenRevoke, &user.username, &json!({ "all_tokens": revoked }), now)?;
+            }
+            Ok(Changed::Done(revoked))
+        })
+    }
+
     /// Revokes all live login tokens of a user.
     pub fn revoke_login_tokens(
         &self,

@@ -6,7 +6,7 @@ use diesel::connection::SimpleConnection;
 use diesel::sql_types::{Bool, Text};
 
 use super::connection::{Conn, Role};
-use super::users::SEARCHED_POSTGRES;
+use super::users::Engine;
 use super::{Store, StoreError};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::safe_text::one_line;
@@ -104,8 +104,11 @@ fn build(conn: &mut Conn) -> Result<(), StoreError> {
                 where extname = 'pg_trgm'";
     let home = diesel::sql_query(home).get_result::<ExtensionSchema>(conn)?.name;
     log::info!("building the index of searches among users");
+    let searched = Engine::of(conn)?.searched();
     conn.batch_execute(&format!(
-        "create index concurrently users_search on users using gin ({SEARCHED_POSTGRES} {home}.gin_trgm_ops)"
+        "create index concurrently users_search on users using gin (({searched}) {home}.gin_trgm_ops)"
     ))?;
+    // The planner learns how rare a word is from a sample of the indexed text.
+    conn.batch_execute("analyze users")?;
     Ok(())
 }

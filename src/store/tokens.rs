@@ -3,18 +3,26 @@
 //! Rows are in `token_rows/`, logins in `login_tokens.rs`, users' own named tokens in `own.rs`, revocations in
 //! `revocation.rs`.
 
-use diesel::prelude::*;
+use std::collections::HashMap;
 
+use diesel::dsl::{count_star, not};
+use diesel::prelude::*;
+use serde_json::json;
+
+use super::connection::storable;
 use super::schema::{tokens, users};
-use super::token_rows::{FactsRow, NewToken, create, unrevoked};
+use super::token_rows::{FactsRow, NewToken, TokenEnd, create, move_end, unrevoked};
 use super::user_rows::{UserRow, lock, with_groups};
-use super::{Changed, Store, StoreError};
-use crate::domain::audit::Actor;
+use super::{Changed, Store, StoreError, Updated, audit};
+use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
-use crate::domain::token::{ListedToken, TokenFacts};
+use crate::domain::token::{FoundToken, ListedToken, TokenFacts, TokenSearch};
 use crate::domain::user::User;
+
+/// How many ids one query has at most.
+const MAX_IDS: usize = 500;
 
 impl Store {
     /// Creates a named token for a user, if the user has not changed since they were read.
@@ -61,6 +69,100 @@ impl Store {
                 .load(conn)?;
             let listed = |(row, username): (FactsRow, String)| ListedToken { token: row.into(), username };
             Ok(Page { count, results: rows.into_iter().map(listed).collect() })
+        })
+    }
+
+    /// Tokens of a user that have ended and whose rows are still there, newest first.
+    pub fn list_ended_tokens(
+        &self,
+        user_id: i64,
+        page: PageRequest,
+        now: Timestamp,
+    ) -> Result<Page<TokenFacts>, StoreError> {
+        self.read(|conn| {
+            let matching = || {
+                let is_expired = tokens::expires_at.le(now.naive()).assume_not_null();
+                tokens::table
+                    .filter(tokens::user_id.eq(user_id))
+                    .filter(not(unrevoked(now).assume_not_null()).or(is_expired))
+            };
+            let count = matching().count().get_result(conn)?;
+            let page = page.in_list(count);
+            let rows: Vec<FactsRow> = matching()
+                .order(tokens::id.desc())
+                .limit(page.size.into())
+                .offset(page.offset())
+                .select(FactsRow::as_select())
+                .load(conn)?;
+            Ok(Page { count, results: rows.into_iter().map(TokenFacts::from).collect() })
+        })
+    }
+
+    /// A token, live or not, and its user.
+    pub fn token(&self, id: i64) -> Result<Option<FoundToken>, StoreError> {
+        let search = TokenSearch { id: Some(id), ..TokenSearch::default() };
+        Ok(self.find_tokens(&search, 1)?.pop())
+    }
+
+    /// Tokens with this id or with these first characters, live or not: the one with the id first, then the newest.
+    pub fn find_tokens(&self, search: &TokenSearch, limit: u32) -> Result<Vec<FoundToken>, StoreError> {
+        self.read(|conn| {
+            let all = || tokens::table.inner_join(users::table);
+            let columns = || (FactsRow::as_select(), users::username, users::is_active);
+            let mut found: Vec<(FactsRow, String, bool)> = Vec::new();
+            if let Some(id) = search.id {
+                found.extend(all().filter(tokens::id.eq(id)).select(columns()).load(conn)?);
+            }
+            if let Some(start) = search.key_start.as_ref().filter(|start| storable(start)) {
+                let others = all().filter(tokens::hint.eq(start)).filter(tokens::id.ne(search.id.unwrap_or(0)));
+                found.extend(others.order(tokens::id.desc()).limit(limit.into()).select(columns()).load(conn)?);
+            }
+            let found = found.into_iter().map(|(row, username, is_user_active)| FoundToken {
+                token: row.into(),
+                username,
+                is_user_active,
+            });
+            Ok(found.take(limit as usize).collect())
+        })
+    }
+
+    /// How many live tokens each of these users has.
+    pub fn count_tokens_by_user(&self, user_ids: &[i64], now: Timestamp) -> Result<HashMap<i64, i64>, StoreError> {
+        self.read(|conn| {
+            let mut counts = HashMap::with_capacity(user_ids.len());
+            for ids in user_ids.chunks(MAX_IDS) {
+                let live = tokens::table
+                    .filter(tokens::user_id.eq_any(ids.to_vec()))
+                    .filter(unrevoked(now))
+                    .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive())));
+                let counted = live.group_by(tokens::user_id).select((tokens::user_id, count_star()));
+                counts.extend(counted.load::<(i64, i64)>(conn)?);
+            }
+            Ok(counts)
+        })
+    }
+
+    /// Moves the end of a live token, if its owner has not changed since they were read.
+    pub fn update_token(
+        &self,
+        owner: &User,
+        id: i64,
+        end: TokenEnd,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<Changed<Updated>, StoreError> {
+        self.change(|conn, changes| {
+            let Some(user) = lock(conn, owner)? else { return Ok(Changed::UserChanged) };
+            if move_end(conn, user.id, id, end, now)? == 0 {
+                return Ok(Changed::Done(Updated::NotLive));
+            }
+            changes.push(Change::User(user.id));
+            let details = match end {
+                TokenEnd::Expiry(at) => json!({ "token": id, "expires_at": at }),
+                TokenEnd::Grace(at) => json!({ "token": id, "grace_until": at }),
+            };
+            audit::record(conn, by, Action::TokenUpdate, &user.username, &details, now)?;
+            Ok(Changed::Done(Updated::Done))
         })
     }
 

@@ -124,10 +124,12 @@ on_both! {
 }
 
 #[test]
-fn only_superusers_see_clients_and_only_the_sign_in_is_for_everybody() {
+fn only_superusers_see_clients_and_rename_groups_and_only_the_sign_in_is_for_everybody() {
     for page in console_pages() {
         let access = match page.path() {
             "/sign-in" | "/assets/{name}" => Access::Anyone,
+            "/groups/@{name}" if page.method() == "POST" => Access::Superuser,
+            "/groups/@{name}/delete" => Access::Superuser,
             path if path.starts_with("/clients") => Access::Superuser,
             _ => Access::Staff,
         };

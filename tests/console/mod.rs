@@ -1,16 +1,21 @@
 //! `/console/`, as a browser without a script sees it.
 
+mod activity;
 mod audit;
+mod bulk;
 mod clients;
 mod each_page;
 mod explain;
+mod filters;
 mod forms;
+mod groups;
 mod once;
 mod overview;
 mod pages;
 mod rights;
 mod sessions;
 mod sign_in;
+mod token;
 mod tokens;
 mod user;
 mod users;

@@ -1,6 +1,6 @@
 //! The common parts of all pages: headers, files, errors.
 
-use super::with_people;
+use super::{ALICE, with_people};
 use crate::on_both;
 use crate::support::app::{ADMIN, App, Kind};
 use crate::support::console::Visit;
@@ -31,9 +31,12 @@ fn assert_guarded(answer: &Answer, what: &str) {
 on_both! {
     fn every_page_is_guarded_and_works_with_and_without_its_last_slash(db) {
         let app = with_people(App::start(db));
+        app.create_user("bob", ALICE.1, &serde_json::json!({"groups": ["billing"]}));
         let mut visit = Visit::by(&app, ADMIN);
         for path in [
             "/console", "/console/users", "/console/users/new", "/console/users/@alice", "/console/users/@alice/delete",
+            "/console/users/@alice/activity", "/console/users/@alice/account", "/console/groups", "/console/groups/@billing",
+            "/console/groups/@billing/delete",
             "/console/clients", "/console/clients/new", "/console/clients/@demo/delete", "/console/audit",
         ] {
             for path in [path.to_owned(), format!("{path}/")] {
@@ -72,6 +75,9 @@ on_both! {
             assert_eq!(answer.status, status, "{method} {path}");
             assert!(answer.text().contains(words), "{method} {path}: {answer:?}");
             assert_guarded(&answer, path);
+            let navigation = [">Users</a>", ">Audit</a>", ">Sign out</button>"];
+            assert!(navigation.iter().all(|word| answer.text().contains(word)), "{method} {path}: {answer:?}");
+            assert!(!Visit::new(&app).send(Request::new(method, path)).text().contains(">Users</a>"), "for a stranger");
             assert!(status != 405 || answer.header("Allow").is_some(), "{method} {path}");
         }
         for path in ["/console/users/@nobody/active", "/console/users/@nobody/regenerate", "/console/clients/@no/rotate"] {

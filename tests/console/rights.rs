@@ -18,6 +18,7 @@ on_both! {
             let answer = visit.get(path);
             assert_eq!(answer.status, 403, "{path}");
             assert!(answer.text().contains(SENTENCE) && !answer.text().contains(CLIENT.0), "{path}: {answer:?}");
+            assert!(answer.text().contains(">Users</a>"), "{path}: the navigation stays");
         }
         let forms: [(&str, &[(&str, &str)]); 3] = [
             ("/console/clients/new", &[("client_id", "mine")]),
@@ -45,6 +46,8 @@ on_both! {
                 assert!(!page.contains(&format!(">{button}</button>")), "{name}: {button}");
             }
             assert!(page.contains("Only a superuser may change staff, superusers and their tokens."));
+            let account = visit.page(&format!("/console/users/@{name}/account"));
+            assert!(!account.contains(">Save</button>") && account.contains("Only a superuser may change"), "{account}");
             visit.page("/console/users");
             let forms: [(&str, &[(&str, &str)]); 6] = [
                 ("", &[("username", name), ("first_name", "x")]),
@@ -69,7 +72,7 @@ on_both! {
         let app = with_people(App::start(db));
         let mut visit = Visit::by(&app, STAFF);
         assert!(!visit.page("/console/users/new").contains("is_staff"), "staff see no box for flags that they may not grant");
-        assert!(!visit.page("/console/users/@alice").contains("is_staff"));
+        assert!(!visit.page("/console/users/@alice/account").contains("is_staff"));
         for flag in ["is_staff", "is_superuser"] {
             assert_eq!(visit.post("/console/users/new", &[("username", "new"), (flag, "true")]).status, 403, "{flag}");
             let fields = [("username", "alice"), (flag, "true")];

@@ -17,7 +17,9 @@ on_both! {
         let key = app.login(ALICE.0, ALICE.1);
         app.name_token(&key, &json!({"name": "nightly", "scope": "a:b c", "expires_in": "90d"}));
         let page = visit.page("/console/users/@alice");
+        let id = app.tokens_of("alice")[1]["id"].to_string();
         for words in [
+            format!("<a href=\"/console/users/@alice/tokens/{id}\">{id}</a>"),
             ">Login token</span>".to_owned(),
             ">nightly</th>".to_owned(),
             format!("<code>{}…</code>", &key[..4]),

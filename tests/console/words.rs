@@ -37,6 +37,12 @@ on_both! {
         assert_eq!(answer.status, 400);
         assert_harmless(&answer.text(), true);
         assert_harmless(&visit.page("/console/users/@mal"), true);
+        assert_harmless(&visit.page("/console/users/@mal/account"), true);
+        assert_harmless(&visit.page("/console/users/@mal/activity"), true);
+        assert_harmless(&visit.page("/console/groups"), true);
+        assert_harmless(&visit.page(&format!("/console/groups/@{}", encode(ATTRIBUTE).replace('+', "%20"))), true);
+        let ids = app.database.sql("select id from users where username = 'mal'");
+        assert_harmless(&visit.page(&format!("/console/users/bulk?do=group&user={}", ids.trim())), true);
         let link = format!("/console/users/@{}", encode(&odd).replace('+', "%20"));
         assert_harmless(&visit.page(&link), true);
         assert_harmless(&visit.page(&format!("{link}/delete")), true);
@@ -48,7 +54,7 @@ on_both! {
         assert_harmless(&page.text(), true);
         assert_harmless(&visit.page(&link), true);
         assert_harmless(&visit.done(&format!("{link}/delete"), &[]), true);
-        let page = visit.post("/console/users/new", &[("username", ATTRIBUTE), ("groups", SCRIPT), ("email", SCRIPT)]);
+        let page = visit.post("/console/users/new", &[("username", ATTRIBUTE), ("new_group", SCRIPT), ("email", SCRIPT)]);
         assert_eq!(page.status, 400);
         assert_harmless(&page.text(), true);
         let page = visit.post("/console/clients/new", &[("client_id", "a:\"<script>")]);
@@ -72,7 +78,7 @@ on_both! {
             let list = visit.page("/console/users");
             let (before, _) = list.split_once(&format!("\">{name}</a>")).unwrap_or_else(|| panic!("{name} in {list}"));
             let link = before.rsplit('"').next().unwrap();
-            assert!(visit.page(link).contains(&format!("<h1>{name}</h1>")), "{name}: {link}");
+            assert!(visit.page(link).contains(&format!("<h1 dir=\"auto\">{name}</h1>")), "{name}: {link}");
             visit.page("/console/users/new");
             assert!(visit.done(&format!("{link}/delete"), &[]).contains(&format!("{name} was deleted.")));
         }
@@ -96,7 +102,8 @@ on_both! {
         has(&visit.page("/console/users"), &["New user", "alice"]);
         has(&visit.page("/console/users/new"), &["Save"]);
         let user = visit.page("/console/users/@alice");
-        has(&user, &["Save", "Deactivate", "Delete", "Set password", "Regenerate", "Revoke"]);
+        has(&user, &["Deactivate", "Delete", "Set password", "Regenerate", "Revoke", "Tokens", "Activity", "Account"]);
+        has(&visit.page("/console/users/@alice/account"), &["Save", "Deactivate", "Delete", "Set password"]);
         has(&visit.done("/console/users/@alice/active", &[("is_active", "false")]), &["Activate"]);
         has(&visit.page("/console/users/@alice/delete"), &["Delete", "Cancel"]);
         has(&visit.page("/console/clients"), &["New client", "Rotate", "Delete"]);

@@ -62,7 +62,7 @@ on_both! {
         sorted.dedup();
         assert_eq!(sorted.len(), MANY, "{ids:?}");
         assert_eq!(test.sql("select count(*) from groups"), "2");
-        assert!(test.store.list_users(&UserFilter::default(), ALL).unwrap().results.iter().all(|user| user.groups == ["x", "y"]));
+        assert!(test.store.list_users(&UserFilter::default(), ALL, None).unwrap().results.iter().all(|user| user.groups == ["x", "y"]));
     }
 
     fn only_one_of_several_users_with_one_name_is_created(db) {

@@ -236,13 +236,13 @@ on_both! {
             test.user(name);
         }
         let page = |number| {
-            let page = test.store.list_users(&UserFilter::default(), PageRequest::number(number, 2)).unwrap();
+            let page = test.store.list_users(&UserFilter::default(), PageRequest::number(number, 2), None).unwrap();
             assert_eq!(page.count, 5);
             page.results.into_iter().map(|user| user.username).collect::<Vec<_>>()
         };
         assert_eq!((page(1), page(3)), (vec!["e".into(), "d".into()], vec!["a".into()]));
         assert!(page(4).is_empty() && page(u32::MAX).is_empty());
-        assert_eq!(test.store.list_users(&UserFilter::default(), ALL).unwrap().results.len(), 5);
+        assert_eq!(test.store.list_users(&UserFilter::default(), ALL, None).unwrap().results.len(), 5);
         assert!(test.store.has_users().unwrap());
     }
 

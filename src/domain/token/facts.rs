@@ -162,6 +162,17 @@ pub struct ListedToken {
     pub username: String,
 }
 
+/// A token that was looked for, live or not, and whose it is.
+#[derive(Clone, Debug)]
+pub struct FoundToken {
+    /// The token.
+    pub token: TokenFacts,
+    /// Its user's name.
+    pub username: String,
+    /// Whether its user is active.
+    pub is_user_active: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

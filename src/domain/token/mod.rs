@@ -2,13 +2,15 @@
 //! the other columns of a token.
 
 mod facts;
+mod search;
 
 use std::fmt;
 
 use sha2::{Digest, Sha512};
 
 use super::random;
-pub use facts::{ListedToken, TokenFacts, TokenKind};
+pub use facts::{FoundToken, ListedToken, TokenFacts, TokenKind};
+pub use search::TokenSearch;
 
 /// The longest text that is accepted as a key, in bytes. jeton's keys have 40 characters, Knox's 64.
 const MAX_KEY_BYTES: usize = 1024;

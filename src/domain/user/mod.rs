@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::password::PasswordHash;
 use super::profile::{Profile, ProfileField, ProfilePatch};
 use super::time::Timestamp;
-pub use list::{UserFilter, UserOrder};
+pub use list::{LastLogin, UserFilter, UserOrder};
 pub use login_name::{LoginBy, LoginName, UsernameCase};
 
 /// Bootstrap users, and all users created after an import from Django, get ids from here up. Ids below this are for

@@ -98,7 +98,7 @@ pub fn password() -> ObjectBuilder {
 
 /// A page of users: `?search=`, `?is_active=`, `?is_staff=`, `?is_superuser=`, `?group=`, `?ordering=`.
 async fn list(caller: Staff, query: ListQuery, state: State) -> Answered {
-    query.answer(&state, state.service.accounts.list_users(filter(&query)?, query.page, &caller).await?)
+    query.answer(&state, state.service.accounts.list_users(filter(&query)?, query.page, None, &caller).await?)
 }
 
 fn filter(query: &ListQuery) -> Result<UserFilter, Error> {
@@ -115,7 +115,8 @@ fn filter(query: &ListQuery) -> Result<UserFilter, Error> {
     faults.into_result()?;
     let group = Some(query.get("group")).filter(|name| !name.is_empty()).map(ToOwned::to_owned);
     let order = UserOrder::parse(query.get("ordering").trim());
-    Ok(UserFilter { search: query.get("search").to_owned(), is_active, is_staff, is_superuser, group, order })
+    let search = query.get("search").to_owned();
+    Ok(UserFilter { search, is_active, is_staff, is_superuser, group, order, ..UserFilter::default() })
 }
 
 /// Creates a user.

@@ -37,15 +37,16 @@ struct AuditPage {
     pager: Pager,
 }
 
-struct Row {
-    at: Moment,
-    actor: String,
-    action: String,
-    is_refusal: bool,
-    target: String,
-    target_link: Option<String>,
-    address: String,
-    details: Vec<(String, String)>,
+/// An entry, as a row of a list.
+pub struct Row {
+    pub at: Moment,
+    pub actor: String,
+    pub action: String,
+    pub is_refusal: bool,
+    pub target: String,
+    pub target_link: Option<String>,
+    pub address: String,
+    pub details: Vec<(String, String)>,
 }
 
 /// The entries that match the filters, newest first.
@@ -94,7 +95,8 @@ pub fn link_of_target(target: &str) -> String {
     format!("/console/audit?target={}", utf8_percent_encode(target, QUOTED))
 }
 
-fn row(entry: Entry) -> Row {
+/// The row of an entry.
+pub fn row(entry: Entry) -> Row {
     let is_refusal = entry.action == Action::LoginFailed.as_str();
     let is_about_user = ["user.", "token.", "login"].iter().any(|kind| entry.action.starts_with(kind));
     // A user who was refused or deleted may not exist.

@@ -59,6 +59,13 @@ impl Form {
         self.pairs.iter().rev().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
+    /// All texts of a field that may be sent several times, such as a group of check boxes. A browser sends each line end
+    /// as two characters.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        let sent = self.pairs.iter().filter(|(known, value)| known == name && !value.is_empty());
+        sent.map(|(_, value)| value.replace("\r\n", "\n")).collect()
+    }
+
     /// A field's text, trimmed.
     pub fn text(&self, name: &str) -> String {
         self.get(name).trim().to_owned()
@@ -67,11 +74,6 @@ impl Form {
     /// Whether a check box was checked.
     pub fn is_checked(&self, name: &str) -> bool {
         !self.get(name).is_empty()
-    }
-
-    /// The lines of a text that are not blank.
-    pub fn lines(&self, name: &str) -> Vec<String> {
-        self.get(name).lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
     }
 }
 
@@ -97,6 +99,13 @@ impl FormFaults {
     pub fn on(&self, name: &str) -> String {
         let messages = self.0.fields().iter().find(|(field, _)| field == name);
         messages.map_or_else(String::new, |(_, messages)| messages.join(" "))
+    }
+
+    /// The faults of one field, as those of another.
+    pub fn moved(&self, from: &str, to: &str) -> Self {
+        let mut faults = Faults::default();
+        faults.add(to, self.on(from));
+        Self(faults)
     }
 
     /// The faults that belong to no field.

@@ -17,6 +17,8 @@ const PAGE_SIZE: u32 = 25;
 /// The query string of a list.
 pub struct Listing {
     path: String,
+    /// The parameter with the number of the page.
+    number_name: &'static str,
     pairs: Vec<(String, String)>,
     /// Which page.
     pub page: PageRequest,
@@ -33,6 +35,16 @@ pub struct Pager {
     all: String,
     previous: Option<String>,
     next: Option<String>,
+    /// The pages around this one, the first and the last.
+    pages: Vec<PageLink>,
+}
+
+/// A link to a page by its number.
+struct PageLink {
+    number: u32,
+    link: String,
+    /// Whether pages before it are left out.
+    is_after_gap: bool,
 }
 
 impl HtmlSafe for Pager {}
@@ -41,13 +53,22 @@ impl Listing {
     /// # Errors
     /// 404 for a page number that is not valid.
     pub fn of(request: &HttpRequest) -> Result<Self, Refusal> {
+        Self::numbered_by(request, "page", PAGE_SIZE)
+    }
+
+    /// A list whose pages have `size` rows, and whose number is in this parameter, because the page has another list.
+    ///
+    /// # Errors
+    /// As [`Listing::of`].
+    pub fn numbered_by(request: &HttpRequest, number_name: &'static str, size: u32) -> Result<Self, Refusal> {
         let pairs = form(request.query_string().as_bytes(), Charset::Known(encoding_rs::UTF_8));
-        let listing = Self { path: request.path().to_owned(), pairs, page: PageRequest::number(1, PAGE_SIZE) };
-        let number = match listing.get("page") {
+        let (path, page) = (request.path().to_owned(), PageRequest::number(1, size));
+        let listing = Self { path, number_name, pairs, page };
+        let number = match listing.get(number_name) {
             "" => 1,
             text => text.parse().ok().filter(|number| *number > 0).ok_or_else(no_such_page)?,
         };
-        Ok(Self { page: PageRequest::number(number, PAGE_SIZE), ..listing })
+        Ok(Self { page: PageRequest::number(number, size), ..listing })
     }
 
     /// A parameter, trimmed; empty if it is missing.
@@ -65,7 +86,7 @@ impl Listing {
             return Err(no_such_page());
         }
         let end = page.offset() + i64::from(page.size);
-        Ok(self.links(page, end.min(count), count.to_string(), end < count))
+        Ok(self.links(page, end.min(count), count.to_string(), end < count, self.page.last_of(count)))
     }
 
     /// The links for a list of more than `most` rows, of which this page shows `rows`.
@@ -79,25 +100,56 @@ impl Listing {
         let page = self.page.in_list(most.into());
         let is_full = rows >= page.size as usize;
         let last = page.offset() + i64::try_from(rows).unwrap_or(i64::MAX);
-        Ok(self.links(page, last, format!("more than {most}"), is_full))
+        Ok(self.links(page, last, format!("more than {most}"), is_full, self.page.last_of(most.into())))
     }
 
-    fn links(&self, page: NumberedPage, last: i64, all: String, has_more: bool) -> Pager {
+    /// As [`Listing::pager_of_many`], for a list of which only the first `most` rows have pages.
+    ///
+    /// # Errors
+    /// 404 for a page past these.
+    pub fn pager_up_to(&self, most: u32, rows: usize) -> Result<Pager, Refusal> {
+        let last = self.page.last_of(most.into());
+        if self.page.in_list(most.into()).number > last {
+            return Err(no_such_page());
+        }
+        let pager = self.pager_of_many(most, rows)?;
+        Ok(Pager { next: pager.next.filter(|_| pager.number < last), ..pager })
+    }
+
+    fn links(&self, page: NumberedPage, last: i64, all: String, has_more: bool, last_page: u32) -> Pager {
         let number = page.number;
+        let to = |number: u32| self.link(self.number_name, &number.to_string());
         Pager {
             number,
             first: page.offset() + 1,
             last,
             all,
-            previous: (number > 1).then(|| self.link("page", &(number - 1).to_string())),
-            next: has_more.then(|| self.link("page", &(number + 1).to_string())),
+            previous: (number > 1).then(|| to(number - 1)),
+            next: has_more.then(|| to(number + 1)),
+            pages: numbers(number, last_page)
+                .map(|(number, is_after_gap)| PageLink { number, link: to(number), is_after_gap })
+                .collect(),
         }
     }
 
+    /// A link to another page about the same list.
+    pub fn link_at(&self, path: &str) -> String {
+        let quoted = |text| utf8_percent_encode(text, QUOTED);
+        let kept = self.pairs.iter().filter(|(name, value)| name != self.number_name && !value.is_empty());
+        let query: Vec<String> = kept.map(|(name, value)| format!("{}={}", quoted(name), quoted(value))).collect();
+        if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
+    }
+
+    /// All values of a parameter that may be there several times.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        self.pairs.iter().filter(|(known, _)| known == name).map(|(_, value)| value.trim()).collect()
+    }
+
     /// A link to the same list with one parameter changed. It starts at the first page, unless that parameter is
-    /// `page`.
+    /// the page's number.
     pub fn link(&self, name: &str, value: &str) -> String {
-        let kept = self.pairs.iter().filter(|(known, value)| known != name && known != "page" && !value.is_empty());
+        let kept =
+            self.pairs.iter().filter(|(known, value)| known != name && known != self.number_name && !value.is_empty());
         let pairs = kept.map(|(name, value)| (name.as_str(), value.as_str())).chain([(name, value)]);
         let quoted = |text| utf8_percent_encode(text, QUOTED);
         let query: Vec<String> = pairs.map(|(name, value)| format!("{}={}", quoted(name), quoted(value))).collect();
@@ -105,6 +157,36 @@ impl Listing {
     }
 }
 
+/// The pages that have links: the first, the last, this one and its neighbours; and whether there is a gap before each.
+fn numbers(number: u32, last: u32) -> impl Iterator<Item = (u32, bool)> {
+    let mut shown = vec![1, last.max(1)];
+    shown.extend(number.saturating_sub(2).max(1)..=number.saturating_add(2).min(last.max(number)));
+    shown.sort_unstable();
+    shown.dedup();
+    let mut before = 0;
+    shown.into_iter().map(move |number| (number, number > std::mem::replace(&mut before, number) + 1))
+}
+
 fn no_such_page() -> Refusal {
     Refusal::Page(StatusCode::NOT_FOUND, "This list has no such page.".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pager_links_the_ends_and_the_neighbours() {
+        let text = |number, last| -> String {
+            let shown =
+                numbers(number, last).map(|(number, gap)| format!("{}{number}", if gap { " .. " } else { " " }));
+            shown.collect::<String>().trim().to_owned()
+        };
+        assert_eq!(text(1, 1), "1");
+        assert_eq!(text(1, 3), "1 2 3");
+        assert_eq!(text(1, 40), "1 2 3 .. 40");
+        assert_eq!(text(20, 40), "1 .. 18 19 20 21 22 .. 40");
+        assert_eq!(text(40, 40), "1 .. 38 39 40");
+        assert_eq!(text(45, 40), "1 .. 40 .. 43 44 45", "past what is counted");
+    }
 }

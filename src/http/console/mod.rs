@@ -1,12 +1,16 @@
 //! `/console/`: web pages for staff. They are rendered on the server and work without a script.
 
+mod account;
+mod activity;
 mod assets;
 mod audit;
+mod bulk;
 mod clients;
 mod cookies;
 mod delete_user;
 mod explain;
 mod form;
+mod groups;
 mod listing;
 mod new_user;
 mod overview;
@@ -15,11 +19,15 @@ mod pages;
 mod sign_in;
 mod sign_out;
 mod signed_in;
+mod token;
 mod token_form;
 mod tokens;
 mod user;
+mod user_filter;
 mod user_form;
+mod user_tokens;
 mod users;
+mod users_csv;
 mod visitor;
 mod widgets;
 
@@ -28,6 +36,9 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web;
+
+use self::signed_in::SignedIn;
+use crate::http::state::State;
 
 pub use pages::{ConsolePage, console_pages};
 
@@ -52,9 +63,10 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
 
 async fn with_security_headers(
     request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let mut response = next.call(request).await?;
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse, actix_web::Error> {
+    let response = next.call(request).await?.map_into_boxed_body();
+    let mut response = with_navigation(response).await;
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
@@ -63,4 +75,24 @@ async fn with_security_headers(
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     Ok(response)
+}
+
+/// An error page with the navigation of whoever is signed in, so that they can go on from it.
+async fn with_navigation(response: ServiceResponse) -> ServiceResponse {
+    let refusal = response.response().error().and_then(|error| error.as_error::<page::Refusal>());
+    if !refusal.is_some_and(page::Refusal::may_have_navigation) {
+        return response;
+    }
+    let request = response.request().clone();
+    let Some(state) = request.app_data::<State>() else { return response };
+    let Ok(signed_in) = SignedIn::of(&request, state).await else { return response };
+    let error = response.response().error().and_then(|error| error.as_error::<page::Refusal>());
+    let Some(mut page) = error.map(|refusal| refusal.page(Some(&signed_in))) else { return response };
+    let (request, old) = response.into_parts();
+    for (name, value) in old.headers() {
+        if !page.headers().contains_key(name) {
+            page.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    ServiceResponse::new(request, page)
 }

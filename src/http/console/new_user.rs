@@ -1,13 +1,13 @@
 //! Creates a user.
 
+use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::form::FormFaults;
 use super::page::{Frame, PageResult, html, see_other};
 use super::signed_in::SignedIn;
-use super::user_form::UserForm;
+use super::user_form::{GroupBoxes, UserForm};
 use super::visitor::PostedForm;
 use super::widgets::{Field, user_link};
 use crate::domain::password::Password;
@@ -21,13 +21,14 @@ struct NewUserPage {
     form_token: String,
     fault: String,
     fields: Vec<Field>,
+    groups: GroupBoxes,
     user_form: UserForm,
     may_grant: bool,
 }
 
 /// The empty form.
-pub async fn show(signed_in: SignedIn) -> PageResult {
-    Ok(page(&signed_in, StatusCode::OK, UserForm::default(), &FormFaults::default()))
+pub async fn show(signed_in: SignedIn, state: State) -> PageResult {
+    page(&signed_in, &state, StatusCode::OK, UserForm::default(), &FormFaults::default()).await
 }
 
 /// Creates the user.
@@ -54,11 +55,17 @@ pub async fn create(
             signed_in.notify(&state, format!("{} was created.", user.username)).await;
             Ok(see_other(&user_link(&user.username)))
         }
-        Err(error) => Ok(page(&signed_in, StatusCode::BAD_REQUEST, user_form, &FormFaults::of(error)?)),
+        Err(error) => page(&signed_in, &state, StatusCode::BAD_REQUEST, user_form, &FormFaults::of(error)?).await,
     }
 }
 
-fn page(signed_in: &SignedIn, status: StatusCode, user_form: UserForm, faults: &FormFaults) -> HttpResponse {
+async fn page(
+    signed_in: &SignedIn,
+    state: &State,
+    status: StatusCode,
+    user_form: UserForm,
+    faults: &FormFaults,
+) -> PageResult {
     let mut fields = user_form.other_fields(faults);
     let hint = "At least 8 characters. Empty: the user cannot log in until a password is set";
     let password = Field::password("Password", "new-password").hint(hint).with(faults);
@@ -69,8 +76,9 @@ fn page(signed_in: &SignedIn, status: StatusCode, user_form: UserForm, faults: &
         form_token: signed_in.form_token(),
         fault: faults.non_field(),
         fields,
+        groups: user_form.group_boxes(faults, &signed_in.caller, state).await?,
         user_form,
         may_grant: signed_in.is_superuser(),
     };
-    html(status, &page)
+    Ok(html(status, &page))
 }

@@ -7,6 +7,7 @@ use actix_web::http::header::{ContentType, LOCATION, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 
+use super::signed_in::SignedIn;
 use crate::http::error::{HttpError, whole_seconds};
 use crate::service::Error;
 use crate::store::StoreError;
@@ -103,16 +104,43 @@ impl fmt::Display for Refusal {
 }
 
 impl ResponseError for Refusal {
+    /// The page as a stranger sees it. `with_navigation` gives it the frame of whoever is signed in.
     fn error_response(&self) -> HttpResponse {
+        self.log();
+        self.page(None)
+    }
+}
+
+impl Refusal {
+    /// Whether the navigation may stand on the page. Where the database does not answer, nobody knows who is signed in.
+    pub fn may_have_navigation(&self) -> bool {
+        match self {
+            Self::SignIn(_) => false,
+            Self::Page(status, _) | Self::Body(HttpError::Detail(status, _)) => status.is_client_error(),
+            Self::Service(error) => status_and_sentence(error).0.is_client_error(),
+            Self::Body(_) => false,
+        }
+    }
+
+    /// The page, with the navigation of whoever is signed in.
+    pub fn page(&self, signed_in: Option<&SignedIn>) -> HttpResponse {
         match self {
             Self::SignIn(location) => see_other(location),
             Self::Page(status, sentence) | Self::Body(HttpError::Detail(status, sentence)) => {
-                error_page(*status, sentence)
+                error_page(*status, sentence, signed_in)
             }
-            Self::Service(error) => service_page(error),
+            Self::Service(error) => {
+                let (status, sentence) = status_and_sentence(error);
+                let page = error_page(status, &sentence, signed_in);
+                match error {
+                    Error::Throttled(wait) => with_retry_after(page, whole_seconds(*wait)),
+                    _ if status == StatusCode::SERVICE_UNAVAILABLE => with_retry_after(page, 1),
+                    _ => page,
+                }
+            }
             Self::Body(other) => {
                 let refusal = other.error_response();
-                let mut page = error_page(refusal.status(), &other.to_string());
+                let mut page = error_page(refusal.status(), &other.to_string(), signed_in);
                 if let Some(seconds) = refusal.headers().get(RETRY_AFTER) {
                     page.headers_mut().insert(RETRY_AFTER, seconds.clone());
                 }
@@ -120,10 +148,21 @@ impl ResponseError for Refusal {
             }
         }
     }
+
+    /// Logs errors that are no fault of whoever sent the request.
+    fn log(&self) {
+        match self {
+            Self::Service(error @ (Error::Busy | Error::UserChanging)) => log::warn!("{error}"),
+            Self::Service(Error::Store(error @ StoreError::Disk(_))) => log::log!(error.level(), "{error}"),
+            Self::Service(Error::Store(error)) if error.is_transient() => log::warn!("{error}"),
+            Self::Service(Error::Store(error)) => log::error!("{error}"),
+            _ => {}
+        }
+    }
 }
 
-fn service_page(error: &Error) -> HttpResponse {
-    let (status, sentence) = match error {
+fn status_and_sentence(error: &Error) -> (StatusCode, String) {
+    match error {
         Error::NotAuthenticated(_) => (StatusCode::UNAUTHORIZED, error.to_string()),
         Error::PermissionDenied | Error::TokenLimit => (StatusCode::FORBIDDEN, error.to_string()),
         Error::NotFound => (StatusCode::NOT_FOUND, "This page does not exist, or what it showed was deleted.".into()),
@@ -131,34 +170,19 @@ fn service_page(error: &Error) -> HttpResponse {
         Error::LoginRefused(_) => (StatusCode::BAD_REQUEST, error.to_string()),
         Error::Conflict(sentence) => (StatusCode::CONFLICT, sentence.clone()),
         Error::Throttled(wait) => (StatusCode::TOO_MANY_REQUESTS, throttled(*wait)),
-        Error::Busy => {
-            log::warn!("{error}");
-            (StatusCode::SERVICE_UNAVAILABLE, "Too many logins at once, try again later.".into())
-        }
-        Error::UserChanging => {
-            log::warn!("{error}");
-            (StatusCode::SERVICE_UNAVAILABLE, error.to_string())
-        }
-        Error::Store(error @ StoreError::Disk(_)) => {
-            log::log!(error.level(), "{error}");
+        Error::Busy => (StatusCode::SERVICE_UNAVAILABLE, "Too many logins at once, try again later.".into()),
+        Error::UserChanging => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+        Error::Store(StoreError::Disk(_)) => {
             let sentence =
                 "Nothing can be changed now, because the database's disk is full. Try again when there is space.";
             (StatusCode::SERVICE_UNAVAILABLE, sentence.into())
         }
         Error::Store(error) if error.is_transient() => {
-            log::warn!("{error}");
             (StatusCode::SERVICE_UNAVAILABLE, "The database does not answer. Try again in a moment.".into())
         }
-        Error::Store(error) => {
-            log::error!("{error}");
+        Error::Store(_) => {
             (StatusCode::INTERNAL_SERVER_ERROR, "An internal error occurred. The log has the details.".into())
         }
-    };
-    let page = error_page(status, &sentence);
-    match error {
-        Error::Throttled(wait) => with_retry_after(page, whole_seconds(*wait)),
-        _ if status == StatusCode::SERVICE_UNAVAILABLE => with_retry_after(page, 1),
-        _ => page,
     }
 }
 
@@ -184,9 +208,10 @@ struct ErrorPage<'a> {
     sentence: &'a str,
 }
 
-fn error_page(status: StatusCode, sentence: &str) -> HttpResponse {
+fn error_page(status: StatusCode, sentence: &str, signed_in: Option<&SignedIn>) -> HttpResponse {
     let heading = status.canonical_reason().unwrap_or("Error");
-    html(status, &ErrorPage { frame: Frame::plain(heading), status: status.as_u16(), heading, sentence })
+    let frame = signed_in.map_or_else(|| Frame::plain(heading), |signed_in| signed_in.frame(heading, ""));
+    html(status, &ErrorPage { frame, status: status.as_u16(), heading, sentence })
 }
 
 /// 404 for a path below `/console/` that has no route.

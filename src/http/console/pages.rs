@@ -7,7 +7,10 @@ use actix_web::{Handler, Route, Scope, guard, web};
 
 use super::page::{PageResult, other_method};
 use super::visitor::Parameters;
-use super::{assets, audit, clients, delete_user, explain, new_user, overview, sign_in, sign_out, tokens, user, users};
+use super::{
+    account, activity, assets, audit, bulk, clients, delete_user, explain, groups, new_user, overview, sign_in,
+    sign_out, token, tokens, user_tokens, users, users_csv,
+};
 use crate::http::endpoint::Access;
 
 /// One method of one path, and its handler, whose first parameter says who may visit it.
@@ -67,17 +70,30 @@ pub fn console_pages() -> Vec<ConsolePage> {
         page("/explain", explain::show),
         form("/explain", explain::explain),
         page("/users", users::list),
+        page("/users.csv", users_csv::download),
+        page("/users/bulk", bulk::confirm),
+        form("/users/bulk", bulk::apply),
         page("/users/new", new_user::show),
         form("/users/new", new_user::create),
-        page("/users/@{username}", user::show),
-        form("/users/@{username}", user::save),
-        form("/users/@{username}/active", user::set_active),
-        form("/users/@{username}/password", user::set_password),
+        page("/users/@{username}", user_tokens::show),
+        form("/users/@{username}", account::save),
+        page("/users/@{username}/activity", activity::list),
+        page("/users/@{username}/account", account::show),
+        form("/users/@{username}/active", account::set_active),
+        form("/users/@{username}/password", account::set_password),
         page("/users/@{username}/delete", delete_user::confirm),
         form("/users/@{username}/delete", delete_user::delete),
         form("/users/@{username}/regenerate", tokens::regenerate),
         form("/users/@{username}/tokens", tokens::create),
+        page("/users/@{username}/tokens/{id}", token::show),
+        form("/users/@{username}/tokens/{id}", token::update),
         form("/users/@{username}/tokens/{id}/revoke", tokens::revoke),
+        page("/groups", groups::list),
+        page("/groups/@{name}", groups::show),
+        form("/groups/@{name}", groups::rename),
+        form("/groups/@{name}/remove", groups::remove),
+        page("/groups/@{name}/delete", groups::confirm_delete),
+        form("/groups/@{name}/delete", groups::delete),
         page("/clients", clients::list),
         page("/clients/new", clients::new),
         form("/clients/new", clients::create),

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::form::{Form, FormFaults};
-use super::widgets::{Field, Moment, MomentOr, moment_or};
+use super::widgets::{Field, Moment, MomentOr, moment_or, token_link, user_link};
 use crate::domain::duration;
-use crate::domain::token::TokenFacts;
+use crate::domain::time::Timestamp;
+use crate::domain::token::{FoundToken, TokenFacts};
 use crate::service::Error;
 
 /// A row of the list.
@@ -18,6 +19,65 @@ pub struct TokenRow {
     pub created: Moment,
     pub used: MomentOr,
     pub ends: MomentOr,
+    /// Whether it was replaced, and only lives on for a grace period.
+    pub is_replaced: bool,
+}
+
+/// A token that a search has found, and whether it is accepted.
+pub struct FoundRow {
+    pub token: TokenRow,
+    pub username: String,
+    pub link: String,
+    pub user_link: String,
+    pub is_accepted: bool,
+    /// The state in a word or two.
+    pub state: &'static str,
+    /// How the token ended, if it has.
+    pub ended: Option<EndedRow>,
+}
+
+impl FoundRow {
+    /// The row of a token, as it is at `now`.
+    pub fn of(found: FoundToken, now: Timestamp) -> Self {
+        let FoundToken { token, username, is_user_active } = found;
+        let has_ended = token.is_revoked(now) || token.is_expired(now);
+        let ended = has_ended.then(|| EndedRow::of(token.clone(), now));
+        let state = match &ended {
+            Some(ended) => ended.word,
+            None if !is_user_active => "user inactive",
+            None if token.revoked_at.is_some() => "accepted until its grace period ends",
+            None => "accepted",
+        };
+        Self {
+            link: token_link(&username, token.id),
+            user_link: user_link(&username),
+            is_accepted: !has_ended && is_user_active,
+            state,
+            ended,
+            token: TokenRow::of(token),
+            username,
+        }
+    }
+}
+
+/// A row of the list of tokens that have ended.
+pub struct EndedRow {
+    pub token: TokenRow,
+    /// How it ended.
+    pub word: &'static str,
+    pub at: MomentOr,
+    /// Who ended it; empty if that is not known.
+    pub by: String,
+}
+
+impl EndedRow {
+    /// The row of a token that has ended by `now`.
+    pub fn of(token: TokenFacts, now: Timestamp) -> Self {
+        let is_revoked = token.is_revoked(now);
+        let (word, at) = if is_revoked { ("revoked", token.revoked_at) } else { ("expired", token.expires_at) };
+        let by = token.revoked_by.clone().filter(|_| is_revoked).unwrap_or_default();
+        Self { word, at: moment_or(at, "unknown"), by, token: TokenRow::of(token) }
+    }
 }
 
 impl TokenRow {
@@ -33,6 +93,7 @@ impl TokenRow {
             created: Moment(token.created_at),
             used: moment_or(token.last_used_at, "never"),
             ends: moment_or(ends, "never"),
+            is_replaced: token.revoked_at.is_some(),
         }
     }
 }
@@ -66,11 +127,12 @@ impl TokenForm {
 
     /// The token's lifetime.
     pub fn lifetime(&self) -> Result<Option<Duration>, Error> {
-        if self.expires_in.is_empty() {
-            return Ok(None);
-        }
-        let span = duration::lifetime(&self.expires_in)
-            .map_err(|_| Error::invalid("expires_in", "Enter whole seconds, or a duration such as 12h or 90d."))?;
-        Ok(Some(span))
+        if self.expires_in.is_empty() { Ok(None) } else { lifetime(&self.expires_in).map(Some) }
     }
+}
+
+/// How long a token is to live, by the field `expires_in`.
+pub fn lifetime(text: &str) -> Result<Duration, Error> {
+    duration::lifetime(text)
+        .map_err(|_| Error::invalid("expires_in", "Enter whole seconds, or a duration such as 12h or 90d."))
 }

@@ -9,7 +9,8 @@ use super::form::{Form, FormFaults};
 use super::page::{PageResult, Refusal, html};
 use super::signed_in::SignedIn;
 use super::token_form::TokenForm;
-use super::user::{Refused, page, to_user_page};
+use super::user::to_user_page;
+use super::user_tokens;
 use super::visitor::PostedForm;
 use super::widgets::{SecretPage, user_link};
 use crate::domain::token::Token;
@@ -36,7 +37,7 @@ pub async fn create(
         Ok(created) => Ok(key_page(&signed_in, &username, &created.key, format!("The key of {}", wanted.name))),
         Err(error) => {
             let faults = FormFaults::of(error)?;
-            page(&request, &state, &signed_in, &username, Refused::Token(wanted, faults)).await
+            user_tokens::page(&request, &state, &signed_in, &username, &wanted, &faults).await
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The list of users.
+//! The list of users: search, filters, pages. The search finds tokens, too.
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
@@ -7,25 +7,43 @@ use askama::Template;
 use super::listing::{Listing, Pager};
 use super::page::{Frame, PageResult, html};
 use super::signed_in::SignedIn;
-use super::widgets::{Moment, user_link};
-use crate::domain::user::{User, UserFilter, UserOrder};
+use super::token_form::FoundRow;
+use super::user_filter::{FilterFields, MAX_FOUND, ReadFilter, read};
+use super::widgets::{Choice, Day, user_link};
+use crate::domain::token::TokenSearch;
+use crate::domain::user::User;
 use crate::http::state::State;
+
+/// How many tokens a search shows at most.
+const MAX_TOKENS: u32 = 20;
+
+/// How many rows a page may have. The first is the default.
+const SIZES: [(u32, &str); 3] = [(25, "25"), (100, "100"), (500, "500")];
 
 #[derive(Template)]
 #[template(path = "console/users.html")]
 struct UsersPage {
     frame: Frame,
     search: String,
-    ordering: String,
-    columns: [Column; 2],
+    /// Parameters that the search form keeps: names and values.
+    kept: Vec<(&'static str, String)>,
+    filters: FilterFields,
+    columns: [Column; 3],
     rows: Vec<Row>,
-    count: i64,
+    count: String,
+    tokens: Vec<FoundRow>,
+    is_whole_key: bool,
+    csv_link: String,
+    sizes: Vec<Choice>,
     pager: Pager,
 }
 
 struct Row {
     link: String,
-    joined: Moment,
+    joined: Day,
+    last_login: Option<Day>,
+    tokens: i64,
+    may_change: bool,
     user: User,
 }
 
@@ -52,20 +70,49 @@ impl Column {
 
 /// A page of users, those found by `search` if there is one.
 pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> PageResult {
-    let listing = Listing::of(&request)?;
-    let search = listing.get("search");
-    let ordering = listing.get("ordering");
-    let filter = UserFilter { search: search.to_owned(), order: UserOrder::parse(ordering), ..UserFilter::default() };
-    let page = state.service.accounts.list_users(filter, listing.page, &signed_in.caller).await?;
-    let row = |user: User| Row { link: user_link(&user.username), joined: Moment(user.date_joined), user };
+    let wanted = Listing::of(&request)?.get("rows").to_owned();
+    let (size, _) = SIZES.into_iter().find(|(_, word)| *word == wanted).unwrap_or(SIZES[0]);
+    let listing = Listing::numbered_by(&request, "page", size)?;
+    let caller = &signed_in.caller;
+    let ReadFilter { filter, faults } = read(&listing);
+    let (accounts, service) = (&state.service.accounts, &state.service);
+    let page = accounts.list_users(filter, listing.page, Some(MAX_FOUND), caller).await?;
+    let ids = page.results.iter().map(|user| user.id).collect();
+    let counts = service.tokens.count_tokens_by_user(ids, caller).await?;
+    let search = listing.get("search").to_owned();
+    let token_search = TokenSearch::of(&search);
+    let is_whole_key = token_search.is_whole_key;
+    let tokens = service.tokens.find_tokens(token_search, MAX_TOKENS, caller).await?;
+    let now = service.clock.now();
+    let is_more = page.count > MAX_FOUND.into();
+    let row = |user: User| Row {
+        link: user_link(&user.username),
+        joined: Day(user.date_joined),
+        last_login: user.last_login.map(Day),
+        tokens: counts.get(&user.id).copied().unwrap_or(0),
+        may_change: caller.require_power_over(&user).is_ok(),
+        user,
+    };
+    let size = |(_, word): (u32, &str)| Choice {
+        value: listing.link("rows", word),
+        label: word.to_owned(),
+        is_chosen: listing.get("rows") == word || (word == SIZES[0].1 && listing.get("rows").is_empty()),
+    };
+    let kept = ["ordering", "rows"].map(|name| (name, listing.get(name).to_owned()));
+    let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let page = UsersPage {
         frame: signed_in.frame("Users", "users"),
-        search: search.to_owned(),
-        ordering: ordering.to_owned(),
-        columns: [Column::of("username", &listing), Column::of("date_joined", &listing)],
-        count: page.count,
-        pager: listing.pager(page.count)?,
+        kept: kept.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
+        filters: FilterFields::of(&listing, &faults, caller, &state).await?,
+        columns: ["username", "date_joined", "last_login"].map(|name| Column::of(name, &listing)),
+        count: if is_more { format!("more than {MAX_FOUND}") } else { page.count.to_string() },
+        pager: if is_more { listing.pager_up_to(MAX_FOUND, page.results.len())? } else { listing.pager(page.count)? },
         rows: page.results.into_iter().map(row).collect(),
+        tokens: tokens.into_iter().map(|found| FoundRow::of(found, now)).collect(),
+        is_whole_key,
+        csv_link: listing.link_at("/console/users.csv"),
+        sizes: SIZES.into_iter().map(size).collect(),
+        search,
     };
-    Ok(html(StatusCode::OK, &page))
+    Ok(html(status, &page))
 }

@@ -34,11 +34,6 @@ impl Field {
         Self { name, label, kind: "text", value: value.into(), autocomplete: "off", ..Self::default() }
     }
 
-    /// Several lines of text.
-    pub fn lines(name: &'static str, label: &'static str, value: &[String]) -> Self {
-        Self { kind: "lines", ..Self::text(name, label, value.join("\n")) }
-    }
-
     /// A password. The submitted password is never sent back.
     pub fn password(label: &'static str, autocomplete: &'static str) -> Self {
         Self { kind: "password", autocomplete, ..Self::text("password", label, "") }
@@ -124,6 +119,51 @@ pub fn number(count: i64) -> String {
     let digits = count.to_string();
     let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| str::from_utf8(group).ok()).collect();
     groups.join(",")
+}
+
+/// A day in UTC. The script shows it in the reader's time zone.
+#[derive(Clone, Copy)]
+pub struct Day(pub Timestamp);
+
+impl HtmlSafe for Day {}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = self.0.to_string();
+        write!(f, "<time datetime=\"{whole}\" data-day>{}</time>", whole.get(..10).unwrap_or(&whole))
+    }
+}
+
+/// What a select or a row of links offers.
+pub struct Choice {
+    pub value: String,
+    pub label: String,
+    pub is_chosen: bool,
+}
+
+impl Choice {
+    /// The choices of a list of values and labels.
+    pub fn of(all: &[(&str, &str)], chosen: &str) -> Vec<Self> {
+        let choice = |(value, label): &(&str, &str)| Self {
+            value: (*value).to_owned(),
+            label: (*label).to_owned(),
+            is_chosen: *value == chosen,
+        };
+        all.iter().map(choice).collect()
+    }
+}
+
+/// How many groups a page offers at most. Beyond that, the name is typed.
+pub const MAX_GROUPS_OFFERED: u32 = 200;
+
+/// The link to a group's page.
+pub fn group_link(name: &str) -> String {
+    format!("/console/groups/@{}", utf8_percent_encode(name, QUOTED))
+}
+
+/// The link to a token's page.
+pub fn token_link(username: &str, id: i64) -> String {
+    format!("{}/tokens/{id}", user_link(username))
 }
 
 /// The link to a user's page. The `@` keeps names such as `..` and `new` apart from paths.

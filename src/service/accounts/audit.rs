@@ -1,7 +1,8 @@
 //! Reads the audit log, for staff.
 
-use crate::domain::audit::{Entry, Filter};
+use crate::domain::audit::{ActivityKind, Entry, Filter};
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::user::User;
 use crate::service::{Accounts, Error, Staff};
 
 impl Accounts {
@@ -14,5 +15,24 @@ impl Accounts {
         _: &Staff,
     ) -> Result<Page<Entry>, Error> {
         self.database.run(move |store| store.list_audit(&filter, page, count_limit)).await
+    }
+
+    /// What was done to a user and by them, newest first. Counting stops at one more than `count_limit`.
+    pub async fn list_activity(
+        &self,
+        user: &User,
+        kind: ActivityKind,
+        page: PageRequest,
+        count_limit: u32,
+        _: &Staff,
+    ) -> Result<Page<Entry>, Error> {
+        let username = user.username.clone();
+        self.database.run(move |store| store.list_activity(&username, kind, page, count_limit)).await
+    }
+
+    /// When an inactive user was deactivated and by whom, as far as the audit log knows.
+    pub async fn last_deactivation(&self, user: &User, _: &Staff) -> Result<Option<Entry>, Error> {
+        let username = user.username.clone();
+        self.database.run(move |store| store.last_deactivation(&username)).await
     }
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod bootstrap;
 mod clients;
+mod groups;
 mod users;
 
 use std::sync::Arc;

@@ -58,7 +58,7 @@ fn words() -> Object {
 
 impl Tokens {
     /// Explains a key.
-    pub async fn explain(&self, presented: &str, _: &Staff) -> Result<Explanation, Error> {
+    pub async fn explain(&self, presented: &str, caller: &Staff) -> Result<Explanation, Error> {
         match self.introspection.peek(presented).await? {
             TokenStatus::Active((token, user)) => Ok(Explanation {
                 active: true,
@@ -68,14 +68,14 @@ impl Tokens {
             }),
             TokenStatus::Inactive(reason, None) => Ok(Explanation { reason: Some(reason), ..Explanation::default() }),
             TokenStatus::Inactive(reason, Some((token, user))) => {
-                let Ended { at, by } = self.ended(reason, &token, &user).await?;
+                let Ended { at, by } = self.ended(reason, &token, &user, caller).await?;
                 let (reason, username) = (Some(reason), Some(user.username));
                 Ok(Explanation { active: false, reason, at, by, username, token: Some(token) })
             }
         }
     }
 
-    async fn ended(&self, reason: Reason, token: &TokenFacts, user: &User) -> Result<Ended, Error> {
+    async fn ended(&self, reason: Reason, token: &TokenFacts, user: &User, caller: &Staff) -> Result<Ended, Error> {
         Ok(match reason {
             Reason::Revoked => Ended { at: token.revoked_at, by: token.revoked_by.clone() },
             Reason::Expired => {
@@ -83,8 +83,7 @@ impl Tokens {
                 Ended { at: token.expires_at.filter(|end| *end <= now), by: None }
             }
             Reason::UserInactive => {
-                let username = user.username.clone();
-                let entry = self.database.run(move |store| store.last_deactivation(&username)).await?;
+                let entry = self.accounts.last_deactivation(user, caller).await?;
                 entry.map_or_else(Ended::default, |entry| Ended { at: Some(entry.at), by: Some(entry.actor) })
             }
             Reason::Malformed | Reason::Unknown => Ended::default(),

@@ -1,10 +1,12 @@
 //! Tokens of users: created, listed, regenerated, revoked and explained.
 
 mod explain;
+mod list;
 mod named;
 mod regenerate;
 mod revoke;
 mod revoke_many;
+mod update;
 
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ pub use named::{CreatedToken, NamedToken};
 pub use regenerate::RegenerateOptions;
 pub use revoke::Revoker;
 pub use revoke_many::TokenFilter;
+pub use update::NewEnd;
 
 /// Tokens of users.
 #[expect(clippy::struct_field_names, reason = "the name of another group")]

@@ -1,17 +1,16 @@
-//! Creates tokens without a login, and lists tokens.
+//! Creates tokens without a login.
 
 use std::time::Duration;
 
 use crate::domain::audit::Action;
 use crate::domain::duration;
-use crate::domain::page::{Page, PageRequest};
 use crate::domain::password::Password;
 use crate::domain::scope;
 use crate::domain::time::Timestamp;
-use crate::domain::token::{ListedToken, Token, TokenFacts};
+use crate::domain::token::{Token, TokenFacts};
 use crate::domain::user::User;
 use crate::service::messages::WRONG_PASSWORD;
-use crate::service::{ChangeableUser, Error, Faults, LoginHolder, Rights, Staff, Tokens};
+use crate::service::{ChangeableUser, Error, Faults, LoginHolder, Rights, Tokens};
 use crate::store::NewToken;
 
 /// The longest name of a token, in characters.
@@ -158,30 +157,5 @@ impl Tokens {
             }
             _ => {}
         }
-    }
-
-    /// The holder's live tokens.
-    pub async fn list_own_tokens(&self, asker: &LoginHolder, page: PageRequest) -> Result<Page<TokenFacts>, Error> {
-        let (user_id, now) = (asker.holder().user.id, self.clock.now());
-        let page = self.database.run(move |store| store.list_tokens(Some(user_id), page, now)).await?;
-        Ok(page.map(|listed| listed.token))
-    }
-
-    /// Live tokens, of one user or of all, with their users' names.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when the user is unknown.
-    pub async fn list_tokens(
-        &self,
-        username: Option<&str>,
-        page: PageRequest,
-        caller: &Staff,
-    ) -> Result<Page<ListedToken>, Error> {
-        let user_id = match username {
-            Some(name) => Some(self.accounts.user(name, caller).await?.id),
-            None => None,
-        };
-        let now = self.clock.now();
-        self.database.run(move |store| store.list_tokens(user_id, page, now)).await
     }
 }

@@ -1,8 +1,9 @@
 //! Revokes tokens for a client, for whoever holds them (RFC 7009), for their owner, or for staff.
 
 use crate::domain::audit::Actor;
+use crate::domain::user::User;
 use crate::service::retry::until_done;
-use crate::service::{Caller, Error, Holder, LoginHolder, Staff, Tokens};
+use crate::service::{Caller, ChangeableUser, Error, Holder, LoginHolder, Staff, Tokens};
 use crate::store::Revoked;
 
 /// Who asks for a revocation at the OAuth endpoint.
@@ -84,6 +85,19 @@ impl Tokens {
             self.database.run(move |store| store.revoke_token_of(&owner, id, &actor, now)).await
         });
         require_revoked(revoked.await?)
+    }
+
+    /// Revokes all live tokens of a user, named ones too. Returns how many.
+    ///
+    /// # Errors
+    /// As [`crate::service::Accounts::user_to_change`], when the user has changed since.
+    pub async fn revoke_all_tokens(&self, target: &ChangeableUser) -> Result<usize, Error> {
+        self.accounts
+            .change_user(target, async |user: User| {
+                let (actor, now) = (target.caller().actor.clone(), self.clock.now());
+                self.database.run(move |store| store.revoke_all_tokens(&user, &actor, now)).await
+            })
+            .await
     }
 
     /// Revokes a token of this user.

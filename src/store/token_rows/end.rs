@@ -141,3 +141,38 @@ pub(in crate::store) fn unseal(conn: &mut Conn, user_id: i64) -> Result<(), Stor
         .execute(conn)?;
     Ok(())
 }
+
+/// Another end of a live token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenEnd {
+    /// When it expires; `None`: never.
+    Expiry(Option<Timestamp>),
+    /// When its grace period ends, which it must have.
+    Grace(Timestamp),
+}
+
+/// Moves the end of a user's token, if it is live. Returns how many were moved.
+pub(in crate::store) fn move_end(
+    conn: &mut Conn,
+    user_id: i64,
+    id: i64,
+    end: TokenEnd,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let live = || {
+        let is_unexpired = tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive()));
+        tokens::table
+            .filter(tokens::id.eq(id))
+            .filter(tokens::user_id.eq(user_id))
+            .filter(unrevoked(now))
+            .filter(is_unexpired)
+    };
+    Ok(match end {
+        TokenEnd::Expiry(at) => {
+            diesel::update(live()).set(tokens::expires_at.eq(at.map(Timestamp::naive))).execute(conn)?
+        }
+        TokenEnd::Grace(at) => diesel::update(live().filter(has_grace()))
+            .set((tokens::revoked_at.eq(at.naive()), tokens::grace_until.eq(at.naive())))
+            .execute(conn)?,
+    })
+}

@@ -14,8 +14,10 @@ use crate::domain::audit::{Action, Actor};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{TokenDigest, TokenFacts};
 use crate::domain::user::User;
+pub use end::TokenEnd;
 pub(super) use end::{
-    end_for_every_clock, end_tokens, lock_tokens, maybe_live, revoke_login_tokens, unrevoked, unseal, user_tokens,
+    end_for_every_clock, end_tokens, lock_tokens, maybe_live, move_end, revoke_login_tokens, unrevoked, unseal,
+    user_tokens,
 };
 
 /// A token to be stored.

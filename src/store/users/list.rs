@@ -2,11 +2,12 @@
 
 use diesel::dsl::{not, sql};
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Bool, Text, Untyped};
 
+use crate::domain::folded::{folded, words};
 use crate::domain::page::{Page, PageRequest};
-use crate::domain::user::{User, UserFilter, UserOrder};
-use crate::store::connection::{Conn, MultiBackend, lower, storable};
+use crate::domain::user::{LastLogin, User, UserFilter, UserOrder};
+use crate::store::connection::{Conn, MultiBackend, storable};
 use crate::store::schema::{user_groups, users};
 use crate::store::user_rows::{UserRow, with_groups};
 use crate::store::{Store, StoreError, groups};
@@ -15,18 +16,61 @@ use crate::store::{Store, StoreError, groups};
 /// thousands of words are too many for the databases, and for the stack of the thread that builds the query.
 const MAX_SEARCH_CHARS: usize = 1000;
 
-/// The text that is searched. A word has no blank, so it can match only within one of the fields. Diesel does
-/// not cache raw SQL as a prepared statement, so PostgreSQL plans each query by how rare its words are.
+/// The text that is searched: the fields, each with a blank before it. A word has no blank, so it can match only within
+/// one of the fields.
 const SEARCHED: &str =
-    "lower(username || ' ' || first_name || ' ' || last_name || ' ' || email || ' ' || coalesce(external_id, ''))";
+    "' ' || username || ' ' || first_name || ' ' || last_name || ' ' || email || ' ' || coalesce(external_id, '')";
 
-/// The same for PostgreSQL. It must be exactly the expression of the index. Usernames have the collation "C", which
-/// lowers ASCII only; the database's default collation knows all letters.
-pub(in crate::store) const SEARCHED_POSTGRES: &str = "lower((username || ' ' || first_name || ' ' || last_name || ' ' || email || ' ' || coalesce(external_id, '')) collate \"default\")";
+/// PostgreSQL's expression for `domain::folded` of what stands between the two parts. Usernames have the collation "C",
+/// which lowers ASCII only; the database's default collation knows all letters. The database folds both sides, so that a
+/// word matches itself even if the database does not know the lower case of its letters.
+const FOLDED_UTF8: (&str, &str) = (
+    "replace(replace(replace(translate(regexp_replace(normalize(lower((",
+    ") collate \"default\"), NFKD), '[\\u0300-\\u036f]', '', 'g'), 'łøđıħŧς', 'lodihtσ'), 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe')",
+);
+
+/// The same in a database of another encoding, which does not know what a letter is.
+const FOLDED_BYTES: (&str, &str) = ("lower((", ") collate \"default\")");
+
+/// Whose SQL a query is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Engine {
+    /// PostgreSQL, with the parts of its expression for folded text.
+    Postgres((&'static str, &'static str)),
+    Sqlite,
+}
+
+impl Engine {
+    pub fn of(conn: &mut Conn) -> Result<Self, StoreError> {
+        let pg = match conn {
+            Conn::Pg(pg) => pg,
+            Conn::Sqlite(_) => return Ok(Self::Sqlite),
+        };
+        let is_utf8: bool = diesel::select(sql::<Bool>("getdatabaseencoding() = 'UTF8'")).get_result(pg)?;
+        Ok(Self::Postgres(if is_utf8 { FOLDED_UTF8 } else { FOLDED_BYTES }))
+    }
+
+    /// The folded text that is searched. PostgreSQL's index is of exactly this expression.
+    pub fn searched(self) -> String {
+        match self {
+            Self::Postgres((before, after)) => format!("{before}{SEARCHED}{after}"),
+            Self::Sqlite => format!("folded({SEARCHED})"),
+        }
+    }
+}
+
+/// A word with fewer letters than this has no trigram, so the index finds it only at the start of a word.
+const TRIGRAM: usize = 3;
 
 impl Store {
-    /// A page of the users that match `filter`.
-    pub fn list_users(&self, filter: &UserFilter, page: PageRequest) -> Result<Page<User>, StoreError> {
+    /// A page of the users that match `filter`. Counting stops at one more than `count_limit`, because counting more
+    /// takes too long for turning pages.
+    pub fn list_users(
+        &self,
+        filter: &UserFilter,
+        page: PageRequest,
+        count_limit: Option<u32>,
+    ) -> Result<Page<User>, StoreError> {
         let none = || Page { count: 0, results: Vec::new() };
         if !storable(&filter.search) || filter.search.chars().count() > MAX_SEARCH_CHARS {
             return Ok(none());
@@ -39,13 +83,18 @@ impl Store {
                 },
                 None => None,
             };
-            let searched = match conn {
-                Conn::Pg(_) => SEARCHED_POSTGRES,
-                Conn::Sqlite(_) => SEARCHED,
+            let engine = Engine::of(conn)?;
+            let count = match count_limit {
+                None => matching(filter, group, engine).count().get_result(conn)?,
+                Some(limit) => {
+                    let counted = matching(filter, group, engine).limit(i64::from(limit) + 1).select(users::id);
+                    counted.load::<i64>(conn)?.len().try_into().unwrap_or(i64::MAX)
+                }
             };
-            let count = matching(filter, group, searched).count().get_result(conn)?;
-            let window = page.in_list(count).window(count);
-            let query = matching(filter, group, searched).limit(window.limit).offset(window.offset);
+            let is_whole = count_limit.is_none_or(|limit| count <= limit.into());
+            let page = page.in_list(count);
+            let window = if is_whole { page.window(count) } else { page.forward_window() };
+            let query = matching(filter, group, engine).limit(window.limit).offset(window.offset);
             let order = if window.is_backward { filter.order.reversed() } else { filter.order };
             let query = match order {
                 UserOrder::Id => query.order(users::id),
@@ -56,6 +105,8 @@ impl Store {
                 UserOrder::DateJoinedDescending => {
                     query.order(users::date_joined.desc()).then_order_by(users::id.desc())
                 }
+                UserOrder::LastLogin => query.order(sql::<Untyped>("last_login nulls first, id")),
+                UserOrder::LastLoginDescending => query.order(sql::<Untyped>("last_login desc nulls last, id desc")),
             };
             let mut rows: Vec<UserRow> = query.select(UserRow::as_select()).load(conn)?;
             if window.is_backward {
@@ -66,18 +117,43 @@ impl Store {
     }
 }
 
-fn matching(
-    filter: &UserFilter,
-    group: Option<i64>,
-    searched: &'static str,
-) -> users::BoxedQuery<'static, MultiBackend> {
-    let mut query = users::table.into_boxed();
-    for word in filter.search.split_whitespace() {
-        // The database converts both sides to lower case, so that a word matches itself even if the database does
-        // not know the lower case of its letters.
-        let pattern = lower(format!("%{}%", like_escaped(word)));
-        query = query.filter(sql::<Text>(searched).like(pattern).escape('\\'));
+type Condition = Box<dyn BoxableExpression<users::table, MultiBackend, SqlType = Bool>>;
+
+/// The word is in one of the searched fields. Diesel does not cache raw SQL as a prepared statement, so PostgreSQL plans
+/// each query by how rare its words are.
+fn has_word(word: &str, at_start: bool, engine: Engine) -> Condition {
+    let start = if at_start { " " } else { "" };
+    let pattern = format!("%{start}{}%", like_escaped(word));
+    let like = sql::<Bool>(&engine.searched()).sql(" like ");
+    match engine {
+        Engine::Postgres((before, after)) => {
+            let like = like.sql(before).bind::<Text, _>(pattern).sql(after);
+            Box::new(like.sql(" escape '\\'"))
+        }
+        Engine::Sqlite => Box::new(like.bind::<Text, _>(folded(&pattern)).sql(" escape '\\'")),
     }
+}
+
+fn matching(filter: &UserFilter, group: Option<i64>, engine: Engine) -> users::BoxedQuery<'static, MultiBackend> {
+    let mut query = users::table.into_boxed();
+    let words = words(&filter.search).into_iter().map(|word| {
+        let at_start = filter.short_words_at_start && folded(&word).chars().count() < TRIGRAM;
+        has_word(&word, at_start, engine)
+    });
+    let found = words.reduce(|one, other| Box::new(one.and(other)));
+    query = match (found, filter.or_id) {
+        (Some(found), Some(id)) => query.filter(found.or(users::id.eq(id))),
+        (Some(found), None) => query.filter(found),
+        (None, _) => query,
+    };
+    query = match filter.last_login {
+        None => query,
+        Some(LastLogin::Never) => query.filter(users::last_login.is_null()),
+        Some(LastLogin::Before(moment)) => query.filter(users::last_login.lt(moment.naive())),
+        Some(LastLogin::NotSince(moment)) => {
+            query.filter(users::last_login.is_null().or(users::last_login.lt(moment.naive())))
+        }
+    };
     // Literals instead of parameters, so that the planner knows which index fits.
     query = match filter.is_active {
         Some(true) => query.filter(users::is_active),

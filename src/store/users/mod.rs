@@ -16,7 +16,7 @@ use super::schema::users;
 use super::user_rows::{UserRow, with_groups};
 use super::{Store, StoreError, groups};
 use crate::domain::user::{LoginName, User, UsernameCase};
-pub(super) use list::SEARCHED_POSTGRES;
+pub(super) use list::Engine;
 pub(super) use update::difference;
 
 impl Store {
@@ -26,6 +26,15 @@ impl Store {
             return Ok(None);
         }
         self.read(|conn| by_name(conn, username))
+    }
+
+    /// The users with these ids who exist, by name.
+    pub fn users_by_id(&self, ids: &[i64]) -> Result<Vec<User>, StoreError> {
+        self.read(|conn| {
+            let rows = users::table.filter(users::id.eq_any(ids.to_vec())).order(users::username);
+            let rows: Vec<UserRow> = rows.select(UserRow::as_select()).load(conn)?;
+            with_groups(conn, rows)
+        })
     }
 
     /// The user whom a login names. As many statements run when there is no such user, so that the time does not reveal

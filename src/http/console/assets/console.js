@@ -4,11 +4,13 @@
 // Shows times in the reader's time zone; the server's text stays in the title.
 function localise(root) {
   const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
   for (const time of root.querySelectorAll("time[datetime]:not([title])")) {
     const moment = new Date(time.dateTime);
     if (!Number.isNaN(moment.getTime())) {
-      time.title = time.textContent;
-      time.textContent = format.format(moment);
+      const isDay = "day" in time.dataset;
+      time.title = isDay ? format.format(moment) : time.textContent;
+      time.textContent = (isDay ? day : format).format(moment);
     }
   }
 }
@@ -58,6 +60,9 @@ function live(form) {
     window.clearTimeout(timer);
     timer = window.setTimeout(search, 150);
   });
+  for (const select of form.querySelectorAll("select")) {
+    select.addEventListener("change", search);
+  }
 }
 
 // Copy buttons for keys and secrets.

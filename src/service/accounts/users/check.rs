@@ -38,11 +38,12 @@ pub fn profile(field: ProfileField, text: &str, faults: &mut Faults) {
     }
 }
 
-pub fn group(text: &str, faults: &mut Faults) {
+/// The name of a group.
+pub fn group(field: &str, text: &str, faults: &mut Faults) {
     if text.trim().is_empty() {
-        faults.add("groups", "This field may not be blank.");
+        faults.add(field, "This field may not be blank.");
     }
     for message in name_faults(text) {
-        faults.add("groups", message);
+        faults.add(field, message);
     }
 }

@@ -52,7 +52,7 @@ impl Accounts {
             check::profile(field, draft.profile.get(field), &mut faults);
         }
         for group in &draft.groups {
-            check::group(group, &mut faults);
+            check::group("groups", group, &mut faults);
         }
         faults.in_order_of(&check::order());
         let Some(username) = username else { return Err(Error::Invalid(faults)) };

@@ -13,6 +13,7 @@ use crate::domain::user::{User, UserFilter};
 use crate::service::retry::until_done;
 use crate::service::{Accounts, ChangeableUser, Error, Faults, Staff};
 use crate::store::Changed;
+pub(super) use check::group as check_group;
 pub use create::UserDraft;
 pub use update::UserPatch;
 
@@ -26,6 +27,11 @@ impl Accounts {
         self.database.run(move |store| store.user(&name)).await?.ok_or(Error::NotFound)
     }
 
+    /// The users with these ids who exist.
+    pub async fn users_by_id(&self, ids: Vec<i64>, _: &Staff) -> Result<Vec<User>, Error> {
+        self.database.run(move |store| store.users_by_id(&ids)).await
+    }
+
     /// Reads a user whom the caller wants to change.
     ///
     /// # Errors
@@ -35,9 +41,16 @@ impl Accounts {
         ChangeableUser::new(caller, user)
     }
 
-    /// A page of the users that match `filter`.
-    pub async fn list_users(&self, filter: UserFilter, page: PageRequest, _: &Staff) -> Result<Page<User>, Error> {
-        self.database.run(move |store| store.list_users(&filter, page)).await
+    /// A page of the users that match `filter`, and their number. With `count_limit`, counting stops at one more than
+    /// that.
+    pub async fn list_users(
+        &self,
+        filter: UserFilter,
+        page: PageRequest,
+        count_limit: Option<u32>,
+        _: &Staff,
+    ) -> Result<Page<User>, Error> {
+        self.database.run(move |store| store.list_users(&filter, page, count_limit)).await
     }
 
     /// Deletes a user with all of their tokens.

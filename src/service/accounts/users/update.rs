@@ -74,7 +74,7 @@ impl Accounts {
             }
         }
         for group in change.groups.iter().flatten().filter(|group| !user.groups.contains(group)) {
-            check::group(group, &mut faults);
+            check::group("groups", group, &mut faults);
         }
         faults.in_order_of(&check::order());
         faults.into_result()?;

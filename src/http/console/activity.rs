@@ -1,0 +1,86 @@
+//! The part of a user's page with their activity: what was done to them and by them, logins, and refusals with reasons.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, web};
+use askama::Template;
+
+use super::audit::{Row, row};
+use super::listing::{Listing, Pager};
+use super::page::{Frame, PageResult, html};
+use super::signed_in::SignedIn;
+use super::user::{Part, UserHead};
+use crate::domain::audit::ActivityKind;
+use crate::http::state::State;
+use crate::service::LoginRefusal;
+
+/// How many entries are found at most; the audit log has all of them.
+const MAX_FOUND: u32 = 1_000;
+
+/// The kinds that the page can show: the word in the URL, and the label.
+const KINDS: [(ActivityKind, &str, &str); 3] = [
+    (ActivityKind::All, "", "Everything"),
+    (ActivityKind::Logins, "logins", "Logins"),
+    (ActivityKind::Changes, "changes", "Changes"),
+];
+
+#[derive(Template)]
+#[template(path = "console/activity.html")]
+struct ActivityPage {
+    frame: Frame,
+    head: UserHead,
+    kinds: Vec<KindLink>,
+    audit_link: String,
+    rows: Vec<Row>,
+    pager: Pager,
+}
+
+struct KindLink {
+    link: String,
+    label: &'static str,
+    is_shown: bool,
+}
+
+/// The entries, newest first.
+pub async fn list(signed_in: SignedIn, request: HttpRequest, username: web::Path<String>, state: State) -> PageResult {
+    let user = state.service.accounts.user(&username, &signed_in.caller).await?;
+    let listing = Listing::of(&request)?;
+    let wanted = listing.get("show");
+    let (kind, ..) = KINDS.into_iter().find(|(_, word, _)| *word == wanted).unwrap_or(KINDS[0]);
+    let page = state.service.accounts.list_activity(&user, kind, listing.page, MAX_FOUND, &signed_in.caller).await?;
+    let link = |(known, word, label)| KindLink { link: listing.link("show", word), label, is_shown: known == kind };
+    let page = ActivityPage {
+        frame: signed_in.frame(&user.username, "users"),
+        kinds: KINDS.into_iter().map(link).collect(),
+        audit_link: super::audit::link_of_target(&user.username),
+        pager: if page.count > MAX_FOUND.into() {
+            listing.pager_of_many(MAX_FOUND, page.results.len())?
+        } else {
+            listing.pager(page.count)?
+        },
+        rows: page.results.into_iter().map(|entry| with_reason(row(entry))).collect(),
+        head: UserHead::of(user, Part::Activity, &signed_in, &state).await?,
+    };
+    Ok(html(StatusCode::OK, &page))
+}
+
+/// The row, with the reason of a refused login as a sentence.
+fn with_reason(mut row: Row) -> Row {
+    for (_, value) in row.details.iter_mut().filter(|(name, _)| name == "reason") {
+        if let Some(refusal) = LoginRefusal::ALL.into_iter().find(|refusal| refusal.as_str() == value.as_str()) {
+            sentence(refusal).clone_into(value);
+        }
+    }
+    row
+}
+
+/// Why a login was refused, for support.
+const fn sentence(refusal: LoginRefusal) -> &'static str {
+    match refusal {
+        LoginRefusal::UnknownUser => "no user has this name",
+        LoginRefusal::WrongPassword => "wrong password",
+        LoginRefusal::Inactive => "the user is inactive",
+        LoginRefusal::NoPassword => "the user has no password",
+        LoginRefusal::TooCostly => "the stored password hash costs too much to check",
+        LoginRefusal::NotStaff => "right password, but the console is for staff",
+    }
+}

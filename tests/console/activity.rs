@@ -1,0 +1,94 @@
+//! The activity of a user, their ended tokens, and what an inactive user's page says.
+
+use serde_json::json;
+
+use super::{ALICE, STAFF, with_people};
+use crate::on_both;
+use crate::support::app::{ADMIN, App};
+use crate::support::console::Visit;
+use crate::support::http::Request;
+
+/// The actions of a page of entries, in its order.
+fn actions(page: &str) -> Vec<String> {
+    let tags = page.split("<td data-label=\"Action\"><span class=\"tag").skip(1);
+    tags.map(|tag| tag.split_once('>').unwrap().1.split('<').next().unwrap().to_owned()).collect()
+}
+
+on_both! {
+    fn what_was_done_to_a_user_and_by_them_is_shown_with_reasons(db) {
+        let app = with_people(App::start(db));
+        app.create_user("bob", ALICE.1, &json!({}));
+        app.try_login(STAFF.0, "wrong");
+        app.login(STAFF.0, STAFF.1);
+        let mut stella = Visit::by(&app, STAFF);
+        stella.page("/console/users/@bob");
+        stella.done("/console/users/@bob/active", &[("is_active", "false")]);
+        let mut visit = Visit::by(&app, ADMIN);
+        let page = visit.page("/console/users/@stella/activity");
+        assert_eq!(actions(&page), ["user.update", "login", "login", "login.failed", "user.create"]);
+        assert!(page.contains("wrong password") && page.contains("<a href=\"/console/users/@bob\">bob</a>"), "{page}");
+        let page = visit.page("/console/users/@stella/activity?show=logins");
+        assert_eq!(actions(&page), ["login", "login", "login.failed"]);
+        let page = visit.page("/console/users/@stella/activity?show=changes");
+        assert_eq!(actions(&page), ["user.update", "user.create"]);
+        app.try_login("bob", ALICE.1);
+        assert!(visit.page("/console/users/@bob/activity").contains("the user is inactive"));
+        assert_eq!(visit.get("/console/users/@nobody/activity").status, 404);
+    }
+
+    fn activity_has_pages(db) {
+        let app = with_people(App::start(db));
+        let row = |number: i32| format!("('2025-06-15 10:00:00', 'alice', 'login', 'alice', '192.0.2.{}')", number % 256);
+        let rows: Vec<String> = (0..1_100).map(row).collect();
+        app.sql(&format!("insert into audit_log (at, actor, action, target, address) values {}", rows.join(", ")));
+        let mut visit = Visit::by(&app, ADMIN);
+        let page = visit.page("/console/users/@alice/activity?page=2&show=logins");
+        assert!(page.contains("26–50 of more than 1000") && page.contains("show=logins&#38;page=3"), "{page}");
+        assert_eq!(actions(&page).len(), 25);
+        assert_eq!(visit.get("/console/users/@alice/activity?page=99").status, 404);
+        assert_eq!(actions(&visit.page("/console/users/@alice/activity?show=changes")), ["user.create"]);
+    }
+
+    fn ended_tokens_are_shown_with_the_reason(db) {
+        let app = with_people(App::start(db));
+        let old = app.login(ALICE.0, ALICE.1);
+        app.name_token(&old, &json!({"name": "short", "expires_in": "1h"}));
+        app.regenerate("alice");
+        app.clock.advance(std::time::Duration::from_hours(2));
+        let page = Visit::by(&app, ADMIN).page("/console/users/@alice");
+        let (live, ended) = page.split_once("Ended tokens").unwrap();
+        assert_eq!(live.matches("<td data-label=\"Id\">").count(), 1, "{live}");
+        assert_eq!(ended.matches("<td data-label=\"Id\">").count(), 2, "{ended}");
+        assert!(ended.contains("<td data-label=\"Why\">revoked</td>") && ended.contains("<td data-label=\"By\" dir=\"auto\">admin</td>"), "{ended}");
+        assert!(ended.contains("<td data-label=\"Why\">expired</td>") && ended.contains(">short</th>"), "{ended}");
+        assert!(!page.contains(&old));
+    }
+
+    fn ended_tokens_have_pages_of_their_own(db) {
+        let app = with_people(App::start(db));
+        for _ in 0..12 {
+            app.login(ALICE.0, ALICE.1);
+            app.regenerate("alice");
+        }
+        let mut visit = Visit::by(&app, ADMIN);
+        let page = visit.page("/console/users/@alice");
+        assert!(page.contains("1–10 of") && page.contains("href=\"/console/users/@alice?ended=2\" rel=\"next\""), "{page}");
+        assert!(visit.page("/console/users/@alice?ended=2").contains("Live tokens"));
+        assert_eq!(visit.get("/console/users/@alice?ended=9").status, 404);
+    }
+
+    fn an_inactive_users_tokens_do_not_look_live(db) {
+        let app = with_people(App::start(db));
+        app.login(ALICE.0, ALICE.1);
+        let mut visit = Visit::by(&app, ADMIN);
+        let off = Request::new("PATCH", "/admin/users/alice").token(&app.admin_token()).json(&json!({"is_active": false}));
+        assert_eq!(app.send(off).status, 200);
+        let page = visit.page("/console/users/@alice");
+        assert!(page.contains("This user is inactive</strong> since <time") && page.contains("(by <bdi>admin</bdi>)"), "{page}");
+        assert!(page.contains("Tokens that are not accepted now") && page.contains(">not accepted</span>"), "{page}");
+        assert!(!page.contains("Live tokens"));
+        let id = app.database.sql("select id from tokens where user_id = (select id from users where username = 'alice')");
+        let page = visit.page(&format!("/console/users/@alice/tokens/{}", id.trim()));
+        assert!(page.contains(">user inactive</span>"), "{page}");
+    }
+}
