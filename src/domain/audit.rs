@@ -164,6 +164,10 @@ pub struct Filter {
     pub action: Option<String>,
     /// Concerning exactly this target.
     pub target: Option<String>,
+    /// From exactly this address.
+    pub address: Option<String>,
+    /// With this text in actor or target, whatever the case of its ASCII letters.
+    pub contains: Option<String>,
     /// At this time or later.
     pub since: Option<Timestamp>,
     /// Before this time.

@@ -35,6 +35,7 @@ async fn keep_flushing(service: Service) {
     let mut clients_flushed = None;
     loop {
         actix_rt::time::sleep(FLUSH_INTERVAL).await;
+        service.node.note_introspections();
         if let Err(error) = service.introspection.flush_client_usage_if_due(&mut clients_flushed).await {
             log::log!(error.level(), "clients' requests are not written yet: {error}");
         }

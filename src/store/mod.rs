@@ -87,7 +87,7 @@ pub use login_tokens::{Issue, Issued, SealedToken};
 pub use meta::MetaKey;
 pub use mode::{ALL_BUT_OWNER, restrict_file_mode};
 pub use outcome::{Changed, ClientChange, FormUse, LoginTokensRevoked, OwnChange, Replaced, Revoked, Updated};
-pub use overview::{HourOfLogins, MAX_COUNTED, UserCounts};
+pub use overview::{HourOfLogins, MAX_COUNTED, MostRefused, UserCounts};
 pub use pools::StoreOptions;
 pub use purge::{Purge, Purged};
 pub use restore::Restored;

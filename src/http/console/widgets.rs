@@ -134,6 +134,19 @@ impl fmt::Display for Day {
     }
 }
 
+/// A time of the day in UTC. The script shows it in the reader's time zone.
+#[derive(Clone, Copy)]
+pub struct Clock(pub Timestamp);
+
+impl HtmlSafe for Clock {}
+
+impl fmt::Display for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = self.0.to_string();
+        write!(f, "<time datetime=\"{whole}\" data-clock>{}</time>", whole.get(11..16).unwrap_or(&whole))
+    }
+}
+
 /// What a select or a row of links offers.
 pub struct Choice {
     pub value: String,

@@ -8,6 +8,7 @@ mod client_limits;
 mod client_usage;
 mod feed;
 mod follow;
+mod followers;
 mod introspect;
 mod lookup;
 mod lookup_batcher;
@@ -35,6 +36,8 @@ use client_limits::ClientLimits;
 pub use client_limits::ClientOrigin;
 pub use client_usage::RequestCount;
 use feed::ChangeFeed;
+use followers::Followers;
+pub use followers::{Follower, FollowerName};
 pub(in crate::service) use lookup::TokenStatus;
 use source::{DatabaseSource, Source, UpstreamSource};
 use usage::PendingUsage;
@@ -52,6 +55,7 @@ pub struct Introspect {
     usage: PendingUsage,
     clients: Clients,
     client_limits: ClientLimits,
+    followers: Followers,
 }
 
 impl Introspect {
@@ -99,6 +103,7 @@ impl Introspect {
             usage: PendingUsage::default(),
             clients: Clients::default(),
             client_limits: ClientLimits::new(policy.client_limit_address),
+            followers: Followers::default(),
         }
     }
 

@@ -4,6 +4,7 @@ mod checkpoint;
 mod clock;
 mod clock_watch;
 mod health;
+mod introspection_hours;
 mod overview;
 mod purge;
 mod reload;
@@ -24,6 +25,7 @@ pub use clock_watch::ClockState;
 use clock_watch::ClockWatch;
 use health::Health;
 pub use health::Readiness;
+use introspection_hours::IntrospectionHours;
 pub use overview::{NodeState, Overview};
 pub use purge::PurgeRound;
 
@@ -38,6 +40,7 @@ pub struct Node {
     stopping: AtomicBool,
     health: Health,
     clock_watch: ClockWatch,
+    introspection_hours: IntrospectionHours,
 }
 
 impl Node {
@@ -52,6 +55,7 @@ impl Node {
             stopping: AtomicBool::new(false),
             health: Health::default(),
             clock_watch: ClockWatch::default(),
+            introspection_hours: IntrospectionHours::default(),
         }
     }
 }
