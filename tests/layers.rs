@@ -93,6 +93,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "sessions",
             "password_links",
             "clients",
+            "client_usage",
             "seals",
             "login_networks",
             "last_logins",

@@ -43,7 +43,7 @@ pub fn moment(text: &str) -> Result<Timestamp, String> {
 /// Prints entries of the audit log.
 pub fn audit(arguments: AuditArguments, config: &Config) -> Result<(), Failure> {
     let AuditArguments { actor, action, target, since, until, limit, json } = arguments;
-    let mut filter = Filter { actor, action, target, since, until, before_id: None };
+    let mut filter = Filter { actor, action, target, since, until, ..Filter::default() };
     with_service(config, |service, caller| async move {
         let mut entries: Vec<Entry> = Vec::new();
         while entries.len() < limit {

@@ -10,6 +10,7 @@ use super::table::{Cell, table, text, whole};
 use super::wait::Wait;
 use super::{Failure, with_service};
 use crate::config::Config;
+use crate::domain::client::{ClientDetails, ClientDetailsChange};
 use crate::domain::duration;
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
 use crate::service::{Error, RotateOptions, RotatedClient};
@@ -21,6 +22,24 @@ pub enum ClientCommand {
     Create {
         /// The id by which the client will identify itself
         client_id: String,
+        /// What the client is for
+        #[arg(long, default_value = "", hide_default_value = true)]
+        note: String,
+        /// Who runs it
+        #[arg(long, default_value = "", hide_default_value = true)]
+        owner: String,
+    },
+    /// Change what is written about a client
+    #[command(group = clap::ArgGroup::new("details").args(["note", "owner"]).required(true).multiple(true))]
+    Update {
+        /// The client's id
+        client_id: String,
+        /// What the client is for
+        #[arg(long)]
+        note: Option<String>,
+        /// Who runs it
+        #[arg(long)]
+        owner: Option<String>,
     },
     /// List clients
     List {
@@ -55,16 +74,23 @@ impl ClientCommand {
     pub const fn wait(&self) -> Wait {
         match self {
             Self::Rotate { wait, .. } | Self::Delete { wait, .. } => *wait,
-            Self::Create { .. } | Self::List { .. } => Wait::NO,
+            Self::Create { .. } | Self::Update { .. } | Self::List { .. } => Wait::NO,
         }
     }
 }
 
 pub fn run(command: ClientCommand, config: &Config) -> Result<(), Failure> {
     match command {
-        ClientCommand::Create { client_id } => with_service(config, |service, caller| async move {
-            let secret = service.accounts.create_client(&client_id, &caller).await?;
+        ClientCommand::Create { client_id, note, owner } => with_service(config, |service, caller| async move {
+            let details = ClientDetails { note, owner };
+            let secret = service.accounts.create_client(&client_id, details, &caller).await?;
             line(secret.expose())
+        }),
+        ClientCommand::Update { client_id, note, owner } => with_service(config, |service, caller| async move {
+            let change = ClientDetailsChange { note, owner };
+            service.accounts.update_client(&client_id, change, &caller).await.map_err(no_such_client(&client_id))?;
+            eprintln!("updated client {client_id}");
+            Ok(())
         }),
         ClientCommand::List { json } => with_service(config, |service, caller| async move {
             let (mut clients, mut number) = (Vec::new(), 1);
@@ -82,9 +108,29 @@ pub fn run(command: ClientCommand, config: &Config) -> Result<(), Failure> {
             }
             let rows: Vec<Vec<Cell>> = clients
                 .into_iter()
-                .map(|client| vec![client.client_id.into(), client.created_at.into(), client.rotated_at.into()])
+                .map(|client| {
+                    let ClientDetails { note, owner } = client.details;
+                    vec![
+                        client.client_id.into(),
+                        client.usage.last_used_at.into(),
+                        client.usage.requests_yesterday.to_string().into(),
+                        client.created_at.into(),
+                        client.rotated_at.into(),
+                        owner.into(),
+                        note.into(),
+                    ]
+                })
                 .collect();
-            table(&[text("CLIENT ID"), whole("CREATED"), whole("ROTATED")], &rows)
+            let columns = [
+                text("CLIENT ID"),
+                whole("LAST USED"),
+                whole("REQUESTS YESTERDAY"),
+                whole("CREATED"),
+                whole("ROTATED"),
+                text("OWNER"),
+                text("NOTE"),
+            ];
+            table(&columns, &rows)
         }),
         ClientCommand::Rotate { client_id, grace, .. } => with_service(config, |service, caller| async move {
             let options = RotateOptions { grace, ..RotateOptions::default() };

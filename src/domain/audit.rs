@@ -60,6 +60,8 @@ pub enum Action {
     ClientCreate,
     /// A client was deleted.
     ClientDelete,
+    /// What is written about a client was changed.
+    ClientUpdate,
     /// A client got a new secret.
     ClientRotate,
     /// Wrong client credentials: only the first of a network in a window is recorded.
@@ -72,7 +74,7 @@ pub enum Action {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::UserCreate,
         Self::UserUpdate,
         Self::UserDelete,
@@ -86,6 +88,7 @@ impl Action {
         Self::GroupDelete,
         Self::ClientCreate,
         Self::ClientDelete,
+        Self::ClientUpdate,
         Self::ClientRotate,
         Self::ClientFailed,
         Self::Login,
@@ -109,6 +112,7 @@ impl Action {
             Self::GroupDelete => "group.delete",
             Self::ClientCreate => "client.create",
             Self::ClientDelete => "client.delete",
+            Self::ClientUpdate => "client.update",
             Self::ClientRotate => "client.rotate",
             Self::ClientFailed => "client.failed",
             Self::Login => "login",
@@ -164,6 +168,10 @@ pub struct Filter {
     pub action: Option<String>,
     /// Concerning exactly this target.
     pub target: Option<String>,
+    /// From exactly this address.
+    pub address: Option<String>,
+    /// With this text in actor or target, whatever the case of its ASCII letters.
+    pub contains: Option<String>,
     /// At this time or later.
     pub since: Option<Timestamp>,
     /// Before this time.

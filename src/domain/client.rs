@@ -31,7 +31,56 @@ pub struct Client {
     /// When its secret was last replaced.
     #[schema(required)]
     pub rotated_at: Option<Timestamp>,
+    /// Until when the secret before the last rotation is valid as well; null if there is none, or it has ended.
+    #[schema(required)]
+    pub grace_until: Option<Timestamp>,
+    /// What superusers wrote about it.
+    #[serde(flatten)]
+    pub details: ClientDetails,
+    /// What it sent.
+    #[serde(flatten)]
+    pub usage: ClientUsage,
 }
+
+/// What superusers write about a client.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ClientDetails {
+    /// What the client is for.
+    #[schema(example = "Invoices and reminders")]
+    pub note: String,
+    /// Who runs it.
+    #[schema(example = "team-billing@example.com")]
+    pub owner: String,
+}
+
+/// New details of a client; `None`: as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientDetailsChange {
+    /// A new note.
+    pub note: Option<String>,
+    /// A new owner.
+    pub owner: Option<String>,
+}
+
+/// How often a client asks, to the minute. What an edge answers from its memory is not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ClientUsage {
+    /// When it last sent a request.
+    #[schema(required)]
+    pub last_used_at: Option<Timestamp>,
+    /// How many requests it has sent since midnight (UTC).
+    #[schema(example = 18_240)]
+    pub requests_today: i64,
+    /// How many it sent the day before.
+    #[schema(example = 31_007)]
+    pub requests_yesterday: i64,
+}
+
+/// The longest note, in characters.
+pub const MAX_NOTE: usize = 500;
+
+/// The longest owner, in characters.
+pub const MAX_OWNER: usize = 150;
 
 /// The pattern of a client id; [`client_id_fault`] checks it.
 pub const CLIENT_ID_PATTERN: &str = "^[!-9;-~]+$";

@@ -1,5 +1,6 @@
-//! The periodic work of a server: writes token usage and last logins, forgets old failures, purges dead rows, counts
-//! the costs of password hashes and the tokens that the metrics tell of, compares its clock with the database's, reseals login tokens, and checkpoints SQLite's
+//! The periodic work of a server: writes usage of tokens and clients and last logins, forgets old failures, purges dead
+//! rows, counts the costs of password hashes and the tokens that metrics tell of, compares its clock with the database's,
+//! reseals login tokens, and checkpoints SQLite's
 //! log when nobody writes.
 
 use std::time::Duration;
@@ -33,8 +34,13 @@ pub fn start(service: &Service) -> Vec<JoinHandle<()>> {
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
 async fn keep_flushing(service: Service) {
+    let mut clients_flushed = None;
     loop {
         actix_rt::time::sleep(FLUSH_INTERVAL).await;
+        service.node.note_introspections();
+        if let Err(error) = service.introspection.flush_client_usage_if_due(&mut clients_flushed).await {
+            log::log!(error.level(), "clients' requests are not written yet: {error}");
+        }
         if let Err(error) = service.introspection.flush_usage(LockedRows::Skip).await {
             log::log!(error.level(), "token usage is not written yet: {error}");
         }
@@ -80,18 +86,19 @@ const SHUTDOWN_FLUSHES: [LockedRows; 3] = [LockedRows::Skip, LockedRows::Wait, L
 
 pub async fn flush_at_shutdown(service: &Service) {
     for (attempt, locked) in SHUTDOWN_FLUSHES.into_iter().enumerate() {
-        // Both are written, even if one of them fails.
+        // Each is written, even if another one fails.
         let usage = unwritten("tokens", service.introspection.flush_usage(locked).await);
         let logins = unwritten("users", service.sign_in.flush_logins(locked).await);
-        let left: Vec<String> = [usage, logins].into_iter().flatten().collect();
+        let clients = unwritten("clients", service.introspection.flush_client_usage().await.map(|()| 0));
+        let left: Vec<String> = [usage, logins, clients].into_iter().flatten().collect();
         if left.is_empty() {
             return;
         }
         let left = left.join("; ");
         if attempt + 1 == SHUTDOWN_FLUSHES.len() {
-            return log::error!("token usage or last logins were lost at shutdown: {left}");
+            return log::error!("usage or last logins were lost at shutdown: {left}");
         }
-        log::warn!("token usage or last logins are not written yet at shutdown: {left}");
+        log::warn!("usage or last logins are not written yet at shutdown: {left}");
         // Gives the database time to release the locks of this attempt.
         actix_rt::time::sleep(service.node.database_timeout() / 4).await;
     }

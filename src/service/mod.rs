@@ -51,11 +51,12 @@ pub use import::{
     dry_run_csv, dry_run_django, open_django,
 };
 pub use introspection::{
-    AcceptedClient, CheckCaller, CheckedClient, ClientOrigin, Feed, Identity, Introspect, Introspection, Watch,
+    AcceptedClient, CheckCaller, CheckedClient, ClientOrigin, Feed, Follower, FollowerName, Identity, Introspect,
+    Introspection, RequestCount, Watch,
 };
 pub use login_tokens::{LoginToken, LoginTokens, ResealRound, SealCounts, Sealer, SealingKeys, count_seals, key_file};
 use metrics::Sample;
-pub use metrics::{Metrics, WorkerCounts};
+pub use metrics::{Metrics, Results, WorkerCounts};
 pub use node::{ClockState, Node, NodeState, Overview, PurgeRound, Readiness};
 pub use policy::Policy;
 pub use reasons::{AuthenticationFault, LoginRefusal, Reason};

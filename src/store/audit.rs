@@ -3,7 +3,7 @@
 use chrono::NaiveDateTime;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Text};
 use serde_json::Value;
 
 use super::connection::{Conn, storable};
@@ -50,6 +50,20 @@ struct EntryRow {
     details: String,
 }
 
+diesel::define_sql_function! {
+    /// It changes ASCII letters only: on SQLite always, on PostgreSQL by the columns' collation.
+    fn lower(text: Text) -> Text;
+}
+
+/// How many of the newest entries are searched for an address or for a part of a name.
+pub const MAX_SEARCHED: i64 = 100_000;
+
+/// The id of the oldest entry that is searched; `None`: all are.
+fn oldest_searched(conn: &mut Conn) -> Result<Option<i64>, StoreError> {
+    let ids = audit_log::table.select(audit_log::id).order(audit_log::id.desc());
+    Ok(ids.offset(MAX_SEARCHED - 1).limit(1).first(conn).optional()?)
+}
+
 impl Store {
     /// Writes an entry that belongs to no change: a refused login, or one that changed nothing.
     pub fn record(
@@ -71,11 +85,14 @@ impl Store {
         page: PageRequest,
         count_limit: Option<u32>,
     ) -> Result<Page<Entry>, StoreError> {
-        let texts = [&filter.actor, &filter.action, &filter.target];
+        let texts = [&filter.actor, &filter.action, &filter.target, &filter.address, &filter.contains];
         if texts.into_iter().flatten().any(|text| !storable(text)) {
             return Ok(Page { count: 0, results: Vec::new() });
         }
         self.read(|conn| {
+            // No index finds these, so only the newest entries are searched.
+            let newest =
+                if filter.address.is_some() || filter.contains.is_some() { oldest_searched(conn)? } else { None };
             let matching = || {
                 let mut query = audit_log::table.into_boxed();
                 if let Some(actor) = &filter.actor {
@@ -95,6 +112,20 @@ impl Store {
                 }
                 if let Some(target) = &filter.target {
                     query = query.filter(audit_log::target.eq(target));
+                }
+                if let Some(address) = &filter.address {
+                    query = query.filter(audit_log::address.eq(address));
+                }
+                if let Some(text) = &filter.contains {
+                    let text = format!(
+                        "%{}%",
+                        text.to_ascii_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+                    );
+                    let (actor, target) = (lower(audit_log::actor), lower(audit_log::target));
+                    query = query.filter(actor.like(text.clone()).escape('\\').or(target.like(text).escape('\\')));
+                }
+                if let Some(oldest) = newest {
+                    query = query.filter(audit_log::id.ge(oldest));
                 }
                 if let Some(since) = filter.since {
                     query = query.filter(audit_log::at.ge(since.naive()));

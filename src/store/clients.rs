@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::connection::{Conn, storable};
 use super::schema::clients;
-use super::{ClientChange, Store, StoreError, audit};
+use super::{ClientChange, Store, StoreError, audit, client_usage};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::change::Change;
-use crate::domain::client::{Client, SecretDigest, Secrets};
+use crate::domain::client::{Client, ClientDetails, ClientDetailsChange, ClientUsage, SecretDigest, Secrets};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
 
@@ -23,15 +23,20 @@ struct ClientRow {
     rotated_at: Option<NaiveDateTime>,
     previous_digest: Option<Vec<u8>>,
     previous_until: Option<NaiveDateTime>,
+    note: String,
+    owner: String,
 }
 
-fn client(row: ClientRow) -> Result<Client, StoreError> {
+fn client(row: ClientRow, now: Timestamp) -> Result<Client, StoreError> {
     Ok(Client {
+        grace_until: row.previous_until.map(Timestamp::from_naive).filter(|until| now < *until),
         secret: digest(&row.secret_digest, &row.client_id)?,
         previous: previous(row.previous_digest, row.previous_until, &row.client_id)?,
         client_id: row.client_id,
         created_at: Timestamp::from_naive(row.created_at),
         rotated_at: row.rotated_at.map(Timestamp::from_naive),
+        details: ClientDetails { note: row.note, owner: row.owner },
+        usage: ClientUsage::default(),
     })
 }
 
@@ -61,14 +66,17 @@ struct SecretsRow {
 }
 
 impl Store {
-    /// The client with this id.
-    pub fn client(&self, client_id: &str) -> Result<Option<Client>, StoreError> {
+    /// The client with this id, as it is at `now`.
+    pub fn client(&self, client_id: &str, now: Timestamp) -> Result<Option<Client>, StoreError> {
         if !storable(client_id) {
             return Ok(None);
         }
         self.read(|conn| {
             let query = clients::table.filter(clients::client_id.eq(client_id)).select(ClientRow::as_select());
-            query.first(conn).optional()?.map(client).transpose()
+            let mut found: Vec<Client> =
+                query.first(conn).optional()?.map(|row| client(row, now)).into_iter().collect::<Result<_, _>>()?;
+            client_usage::fill_in(conn, &mut found, now)?;
+            Ok(found.pop())
         })
     }
 
@@ -92,14 +100,16 @@ impl Store {
         Ok(Some(Secrets::new(digest(&current, client_id)?, previous)))
     }
 
-    /// All clients, oldest first.
-    pub fn list_clients(&self, page: PageRequest) -> Result<Page<Client>, StoreError> {
+    /// All clients as they are at `now`, oldest first.
+    pub fn list_clients(&self, page: PageRequest, now: Timestamp) -> Result<Page<Client>, StoreError> {
         self.read(|conn| {
             let count = clients::table.count().get_result(conn)?;
             let page = page.in_list(count);
             let query = clients::table.order(clients::id).limit(page.size.into()).offset(page.offset());
             let rows: Vec<ClientRow> = query.select(ClientRow::as_select()).load(conn)?;
-            Ok(Page { count, results: rows.into_iter().map(client).collect::<Result<_, _>>()? })
+            let mut results = rows.into_iter().map(|row| client(row, now)).collect::<Result<Vec<_>, _>>()?;
+            client_usage::fill_in(conn, &mut results, now)?;
+            Ok(Page { count, results })
         })
     }
 
@@ -107,13 +117,47 @@ impl Store {
     pub fn create_client(
         &self,
         client_id: &str,
+        details: &ClientDetails,
         secret: &SecretDigest,
         by: &Actor,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.change(|conn, changes| {
             changes.push(Change::Client(client_id.to_owned()));
-            insert(conn, client_id, secret, by, now)
+            insert(conn, client_id, details, secret, by, now)
+        })
+    }
+
+    /// Changes what is written about a client: each part that is given. What is equal already is no change.
+    pub fn update_client(
+        &self,
+        client_id: &str,
+        change: &ClientDetailsChange,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<ClientChange, StoreError> {
+        if !storable(client_id) {
+            return Ok(ClientChange::NoSuchClient);
+        }
+        self.write(|conn| {
+            let wanted = clients::table.filter(clients::client_id.eq(client_id));
+            let before = wanted.select((clients::note, clients::owner));
+            let before: Option<(String, String)> = match conn {
+                Conn::Pg(pg) => before.for_no_key_update().first(pg).optional()?,
+                Conn::Sqlite(sqlite) => before.first(sqlite).optional()?,
+            };
+            let Some((note, owner)) = before else { return Ok(ClientChange::NoSuchClient) };
+            let note = change.note.as_ref().filter(|new| **new != note);
+            let owner = change.owner.as_ref().filter(|new| **new != owner);
+            if note.is_none() && owner.is_none() {
+                return Ok(ClientChange::Done);
+            }
+            let new = (note.map(|note| clients::note.eq(note)), owner.map(|owner| clients::owner.eq(owner)));
+            diesel::update(wanted).set(new).execute(conn)?;
+            let fields = [("note", note), ("owner", owner)].into_iter().filter_map(|(name, new)| Some((name, new?)));
+            let details: serde_json::Map<_, _> = fields.map(|(name, new)| (name.to_owned(), json!(new))).collect();
+            audit::record(conn, by, Action::ClientUpdate, client_id, &details.into(), now)?;
+            Ok(ClientChange::Done)
         })
     }
 
@@ -176,12 +220,15 @@ impl Store {
 fn insert(
     conn: &mut Conn,
     client_id: &str,
+    details: &ClientDetails,
     secret: &SecretDigest,
     by: &Actor,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     diesel::insert_into(clients::table)
         .values((
+            clients::note.eq(&details.note),
+            clients::owner.eq(&details.owner),
             clients::client_id.eq(client_id),
             clients::secret_digest.eq(secret.as_bytes().as_slice()),
             clients::created_at.eq(now.naive()),

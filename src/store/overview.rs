@@ -1,7 +1,7 @@
 //! Counts for the console's first page. Each is bounded, so that none scans a whole large table.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Timestamp as SqlTimestamp};
+use diesel::sql_types::{BigInt, Text, Timestamp as SqlTimestamp};
 
 use super::connection::Conn;
 use super::{Store, StoreError};
@@ -9,6 +9,9 @@ use crate::domain::time::Timestamp;
 
 /// Counting stops here.
 pub const MAX_COUNTED: i64 = 100_000;
+
+/// How many names and addresses with refused logins are listed.
+const MOST_REFUSED: usize = 5;
 
 /// How many users there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +29,25 @@ pub struct HourOfLogins {
     pub good: i64,
     /// Refused logins.
     pub refused: i64,
+}
+
+/// The names and the addresses with the most refused logins, and how many.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MostRefused {
+    /// Names that somebody tried to log in with; not all belong to a user.
+    pub names: Vec<(String, i64)>,
+    /// Addresses that the logins came from.
+    pub addresses: Vec<(String, i64)>,
+}
+
+#[derive(QueryableByName)]
+struct RefusedRow {
+    #[diesel(sql_type = BigInt)]
+    is_name: i64,
+    #[diesel(sql_type = Text)]
+    subject: String,
+    #[diesel(sql_type = BigInt)]
+    refusals: i64,
 }
 
 #[derive(QueryableByName)]
@@ -79,6 +101,42 @@ impl Store {
             };
             Ok(two.one)
         })
+    }
+
+    /// The names and addresses with the most refused logins in the day before `now`. Only the newest [`MAX_COUNTED`]
+    /// refusals are counted.
+    pub fn most_refused(&self, now: Timestamp) -> Result<MostRefused, StoreError> {
+        let (since, until) = (now.before(std::time::Duration::from_hours(24)).naive(), now.naive());
+        let most = |is_name: u8, column: &str| {
+            format!(
+                "select * from (select {is_name} as is_name, {column} as subject, count(*) as refusals from newest \
+                 where {column} is not null group by {column} order by 3 desc, 2 limit {MOST_REFUSED}) as by_{column}"
+            )
+        };
+        let query = format!(
+            "with newest as (select target, address from audit_log where at > ? and at <= ? \
+             and action = 'login.failed' order by at desc limit {MAX_COUNTED}) {} union all {}",
+            most(1, "target"),
+            most(0, "address")
+        );
+        let rows: Vec<RefusedRow> = self.read(|conn| match conn {
+            Conn::Pg(pg) => {
+                let query =
+                    query.replacen('?', "$1", 1).replacen('?', "$2", 1).replace("select 1 as", "select 1::bigint as");
+                let query = diesel::sql_query(query.replace("select 0 as", "select 0::bigint as"));
+                Ok(query.bind::<SqlTimestamp, _>(since).bind::<SqlTimestamp, _>(until).load(pg)?)
+            }
+            Conn::Sqlite(sqlite) => {
+                let query = diesel::sql_query(&query);
+                Ok(query.bind::<SqlTimestamp, _>(since).bind::<SqlTimestamp, _>(until).load(sqlite)?)
+            }
+        })?;
+        let mut most = MostRefused::default();
+        for RefusedRow { is_name, subject, refusals } in rows {
+            let list = if is_name == 1 { &mut most.names } else { &mut most.addresses };
+            list.push((subject, refusals));
+        }
+        Ok(most)
     }
 
     /// Successful and refused logins of each hour before `now`, the oldest hour first. Only the newest [`MAX_COUNTED`]

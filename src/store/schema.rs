@@ -74,6 +74,17 @@ diesel::table! {
         rotated_at -> Nullable<Timestamp>,
         previous_digest -> Nullable<Binary>,
         previous_until -> Nullable<Timestamp>,
+        note -> Text,
+        owner -> Text,
+    }
+}
+
+diesel::table! {
+    client_usage (client_id, day) {
+        client_id -> Text,
+        day -> Date,
+        requests -> BigInt,
+        last_used_at -> Timestamp,
     }
 }
 
@@ -149,6 +160,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     user_groups,
     tokens,
     clients,
+    client_usage,
     audit_log,
     sessions,
     login_networks,

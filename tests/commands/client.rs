@@ -1,10 +1,13 @@
 //! `jeton client ...`
 
-use serde_json::json;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use super::{create_client, done, introspect_status, json_of, migrated, refused};
 use crate::on_both;
 use crate::support::app::TestDatabase;
+use crate::support::http::Request;
 
 on_both! {
     fn a_client_is_created_listed_rotated_and_deleted(db) {
@@ -45,10 +48,47 @@ on_both! {
         assert_eq!(table.lines().map(|line| line.split("  ").next().unwrap()).collect::<Vec<_>>(), ["CLIENT ID", "billing", "reports"]);
         assert!(![&printed, &table].iter().any(|text| text.contains(new) || text.contains("secret")), "{printed}{table}");
 
+        done(&jeton, &["client", "update", "billing", "--owner", "Žofie"]);
+        done(&jeton, &["client", "update", "billing", "--note", "Invoices"]);
+        assert_eq!(refused(&jeton, &["client", "update", "nobody", "--note", "x"]), "error: client nobody does not exist");
+        assert_eq!(jeton.run(&["client", "update", "billing"]).status, 2);
+        let clients = json_of(&done(&jeton, &["client", "list", "--json"]));
+        assert_eq!((&clients[0]["note"], &clients[0]["owner"]), (&json!("Invoices"), &json!("Žofie")));
+        done(&jeton, &["client", "create", "shop", "--note", "The shop", "--owner", "Team S"]);
+        let clients = json_of(&done(&jeton, &["client", "list", "--json"]));
+        assert_eq!((&clients[2]["note"], &clients[2]["owner"]), (&json!("The shop"), &json!("Team S")));
+
         assert_eq!(done(&jeton, &["client", "delete", "billing", "--yes"]), "");
         assert_eq!(introspect_status(&server, "billing", new), 401);
         assert_eq!(refused(&jeton, &["client", "delete", "billing"]), "error: client billing does not exist");
         create_client(&jeton, "billing");
         assert_eq!(introspect_status(&server, "billing", new), 401, "a new client of the same name has another secret");
+    }
+
+    fn each_request_of_a_client_is_counted(db) {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database);
+        let [billing, _] = ["billing", "idle"].map(|name| create_client(&jeton, name));
+        let counted = || {
+            let clients = json_of(&done(&jeton, &["client", "list", "--json"]));
+            let sum = |client: &Value| ["requests_today", "requests_yesterday"].map(|day| client[day].as_i64().unwrap()).iter().sum::<i64>();
+            (sum(&clients[0]), sum(&clients[1]), clients[0]["last_used_at"].is_null(), clients[1]["last_used_at"].is_null())
+        };
+        assert_eq!(counted(), (0, 0, true, true));
+        for so_far in [7, 14] {
+            let server = jeton.serve();
+            // The first request of a server goes through the router, later ones do not.
+            for _ in 0..6 {
+                assert_eq!(introspect_status(&server, "billing", &billing.1), 200);
+            }
+            let batch = Request::new("POST", "/introspect/batch").basic("billing", &billing.1).json(&json!({"tokens": ["a", "b"]}));
+            assert_eq!(batch.send(server.addr).status, 200);
+            assert_eq!(introspect_status(&server, "billing", "wrong"), 401);
+            server.signal("TERM");
+            assert!(server.wait(Duration::from_secs(20)).success(), "{server:?}");
+            assert_eq!(counted(), (so_far, 0, false, true));
+        }
+        done(&jeton, &["client", "delete", "billing", "--yes"]);
+        assert_eq!(database.sql("select count(*) from client_usage"), "0");
     }
 }

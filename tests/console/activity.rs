@@ -25,12 +25,12 @@ on_both! {
         stella.done("/console/users/@bob/active", &[("is_active", "false")]);
         let mut visit = Visit::by(&app, ADMIN);
         let page = visit.page("/console/users/@stella/activity");
-        assert_eq!(actions(&page), ["user.update", "login", "login", "login.failed", "user.create"]);
+        assert_eq!(actions(&page), ["user changed", "login", "login", "login refused", "user created"]);
         assert!(page.contains("wrong password") && page.contains("<a href=\"/console/users/@bob\" dir=\"auto\">bob</a>"), "{page}");
         let page = visit.page("/console/users/@stella/activity?show=logins");
-        assert_eq!(actions(&page), ["login", "login", "login.failed"]);
+        assert_eq!(actions(&page), ["login", "login", "login refused"]);
         let page = visit.page("/console/users/@stella/activity?show=changes");
-        assert_eq!(actions(&page), ["user.update", "user.create"]);
+        assert_eq!(actions(&page), ["user changed", "user created"]);
         app.try_login("bob", ALICE.1);
         assert!(visit.page("/console/users/@bob/activity").contains("the user is inactive"));
         assert_eq!(visit.get("/console/users/@nobody/activity").status, 404);
@@ -46,7 +46,7 @@ on_both! {
         assert!(page.contains("26–50 of more than 1000") && page.contains("show=logins&#38;page=3"), "{page}");
         assert_eq!(actions(&page).len(), 25);
         assert_eq!(visit.get("/console/users/@alice/activity?page=99").status, 404);
-        assert_eq!(actions(&visit.page("/console/users/@alice/activity?show=changes")), ["user.create"]);
+        assert_eq!(actions(&visit.page("/console/users/@alice/activity?show=changes")), ["user created"]);
     }
 
     fn ended_tokens_are_shown_with_the_reason(db) {

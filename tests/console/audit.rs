@@ -25,19 +25,60 @@ on_both! {
         app.try_login(ALICE.0, "wrong");
         let mut visit = Visit::by(&app, ADMIN);
         let all = lines(&visit.page("/console/audit"));
-        assert_eq!(all[..2], ["login admin", "login.failed alice"], "{all:?}");
-        assert_eq!(lines(&visit.page("/console/audit?action=user.create")), ["user.create alice", "user.create stella", "user.create admin"]);
-        assert_eq!(lines(&visit.page("/console/audit?actor=admin&target=alice")), ["user.create alice"]);
-        assert_eq!(lines(&visit.page("/console/audit?since=2025-06-16")), ["login admin", "login.failed alice"]);
+        assert_eq!(all[..2], ["login admin", "login refused alice"], "{all:?}");
+        assert_eq!(lines(&visit.page("/console/audit?action=user.create")), ["user created alice", "user created stella", "user created admin"]);
+        assert_eq!(lines(&visit.page("/console/audit?actor=admin&target=alice")), ["user created alice"]);
+        assert_eq!(lines(&visit.page("/console/audit?since=2025-06-16")), ["login admin", "login refused alice"]);
         assert_eq!(lines(&visit.page("/console/audit?until=2025-06-15")).len(), all.len() - 2, "`until` includes its day");
         assert_eq!(lines(&visit.page("/console/audit?until=2025-06-14")).len(), 0);
         let none = visit.page("/console/audit?actor=nobody");
         assert!(none.contains("No entry matches.") && none.contains("value=\"nobody\""), "{none}");
         let chosen = visit.page("/console/audit?action=login.failed");
-        assert!(chosen.contains("<option selected>login.failed</option>"));
+        assert!(chosen.contains("<option value=\"login.failed\" selected>login refused</option>"));
         let answer = visit.get("/console/audit?since=yesterday");
         assert_eq!(answer.status, 400);
         assert!(answer.text().contains("id=\"since-note\"><strong class=\"fault\">Enter a date such as 2026-11-25.</strong>"));
+    }
+
+    fn entries_are_found_by_their_address_and_by_a_part_of_a_name(db) {
+        let app = with_people(App::start(db));
+        app.try_login(ALICE.0, "wrong");
+        app.try_login("Žofie 100%_a\\b", "wrong");
+        let mut visit = Visit::by(&app, ADMIN);
+        let mut found = |query: &str| lines(&visit.page(&format!("/console/audit?action=login.failed&{query}")));
+        assert_eq!(found("address=127.0.0.1").len(), 2);
+        assert_eq!(found("address=127.0.0.2"), [""; 0]);
+        for (text, is_found) in [("LIC", true), ("li%25e", false), ("l_c", false), ("alice", true), ("alicea", false)] {
+            assert_eq!(found(&format!("contains={text}")) == ["login refused alice"], is_found, "{text}");
+        }
+        for text in ["%C5%BDof", "100%25_", "%25_A%5Cb", "OFIE"] {
+            let lines = found(&format!("contains={text}"));
+            assert!(lines.len() == 1 && lines[0].contains("100%_a"), "{text}: {lines:?}");
+        }
+        assert!(visit.page("/console/audit?contains=x").contains("Of the newest 100,000 entries."));
+        assert!(!visit.page("/console/audit").contains("Of the newest"));
+    }
+
+    fn the_days_of_a_filter_are_those_of_the_readers_time_zone(db) {
+        let app = with_people(App::start(db));
+        // 15:06 UTC.
+        app.try_login(ALICE.0, "wrong");
+        let mut visit = Visit::by(&app, ADMIN);
+        let mut is_found = |query: &str| !lines(&visit.page(&format!("/console/audit?action=login.failed&{query}"))).is_empty();
+        // In a zone nine hours ahead it was already the 16th.
+        for (query, expected) in [
+            ("since=2025-06-16", false),
+            ("since=2025-06-16&since_zone=540", true),
+            ("since=2025-06-16&since_zone=530", false),
+            ("until=2025-06-15", true),
+            ("until=2025-06-15&until_zone=540", false),
+            ("until=2025-06-14&until_zone=-900", false),
+            ("until=2025-06-14&until_zone=-960", true),
+            ("since=2025-06-16&since_zone=x", false),
+            ("since=2025-06-16&since_zone=99999999999", false),
+        ] {
+            assert_eq!(is_found(query), expected, "{query}");
+        }
     }
 
     fn names_link_to_the_pages_of_their_users(db) {

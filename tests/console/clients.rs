@@ -21,7 +21,7 @@ on_both! {
         let shown = secret(&answer.text());
         assert_eq!(status(&app, "billing/api", &shown), 200);
         let list = visit.page("/console/clients");
-        assert!(list.contains(">billing/api</th>") && !list.contains(&shown), "{list}");
+        assert!(list.contains(">billing/api</a>") && !list.contains(&shown), "{list}");
         for (taken, words) in [
             ("billing/api", "A client with that client id already exists."),
             ("", "This field may not be blank."),
@@ -31,6 +31,26 @@ on_both! {
             assert_eq!(answer.status, 400, "{taken}");
             assert!(answer.text().contains(words), "{answer:?}");
         }
+    }
+
+    fn note_and_owner_are_shown_and_changed(db) {
+        let app = App::start(db);
+        let mut visit = Visit::by(&app, ADMIN);
+        visit.page("/console/clients/new");
+        let fields = [("client_id", "billing"), ("note", "<b>Invoices</b>"), ("owner", "Team B")];
+        assert_eq!(visit.post("/console/clients/new", &fields).status, 200);
+        let list = visit.page("/console/clients");
+        assert!(list.contains("&#60;b&#62;Invoices") && list.contains("Team B"), "{list}");
+        let page = visit.page("/console/clients/@billing");
+        assert!(page.contains("value=\"Team B\""), "{page}");
+        let long = "n".repeat(501);
+        let answer = visit.post("/console/clients/@billing", &[("note", &long), ("owner", "")]);
+        assert_eq!(answer.status, 400);
+        assert!(answer.text().contains("Ensure this field has no more than 500 characters."), "{answer:?}");
+        assert_eq!(visit.post("/console/clients/@billing", &[("note", "Bills"), ("owner", "Žofie")]).status, 303);
+        let list = visit.page("/console/clients");
+        assert!(list.contains("billing was changed.") && list.contains("Bills") && list.contains("Žofie"), "{list}");
+        assert_eq!(visit.get("/console/clients/@nobody").status, 404);
     }
 
     fn rotate_gives_a_new_secret_and_kills_the_old_one(db) {

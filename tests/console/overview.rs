@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::{ALICE, with_people};
 use crate::on_both;
-use crate::support::app::{ADMIN, App, Kind};
+use crate::support::app::{ADMIN, App, CLIENT, Kind};
 use crate::support::console::Visit;
+use crate::support::http::Request;
 
 /// The number under a title.
 fn figure(page: &str, title: &str) -> String {
@@ -42,11 +43,60 @@ on_both! {
         app.login(ALICE.0, ALICE.1);
         let page = Visit::by(&app, ADMIN).page("/console/");
         let hours: Vec<&str> = page.split("<title>").skip(2).map(|rest| rest.split('<').next().unwrap()).collect();
-        assert_eq!(hours.len(), 24);
-        assert_eq!(hours[23], "1 to 0 hours ago: 3 logins, 0 refused");
-        assert_eq!(hours[22], "2 to 1 hours ago: 0 logins, 1 refused");
+        assert_eq!(hours.len(), 48, "24 of logins, 24 of introspections");
+        assert_eq!(hours[23], "one hour from 2025-06-16 21:36 UTC: 3 logins, 0 refused");
+        assert_eq!(hours[22], "one hour from 2025-06-16 20:36 UTC: 0 logins, 1 refused");
         assert!(hours[..22].iter().all(|hour| hour.ends_with(": 0 logins, 0 refused")), "{hours:?}");
-        assert!(page.contains("aria-label=\"3 logins and 1 refusals in the last 24 hours, hour by hour\""), "{page}");
+        assert!(page.contains("aria-label=\"3 and 1 logins and refused logins, hour by hour\""), "{page}");
+        let times: Vec<&str> = page.split("data-clock>").skip(1).map(|rest| &rest[..5]).take(5).collect();
+        assert_eq!(times, ["22:36", "04:36", "10:36", "16:36", "22:36"]);
+    }
+
+    fn the_names_and_addresses_that_are_refused_most_lead_to_their_entries(db) {
+        let app = with_people(App::start(db));
+        for (name, count) in [("alice", 3), ("<b>", 1)] {
+            for _ in 0..count {
+                app.try_login(name, "wrong");
+            }
+        }
+        let page = Visit::by(&app, ADMIN).page("/console/");
+        let (_, names) = page.split_once("Names most often refused").unwrap();
+        let (names, addresses) = names.split_once("Addresses most often refused").unwrap();
+        let links: Vec<&str> = names.split("<li>").skip(1).collect();
+        assert_eq!(links.len(), 2, "{names}");
+        assert!(links[0].contains("href=\"/console/audit?action=login.failed&#38;target=alice\"") && links[0].contains(">3<"), "{names}");
+        assert!(links[1].contains("target=%3Cb%3E") && links[1].contains("&#60;b&#62;") && links[1].contains(">1<"), "{names}");
+        assert!(addresses.contains("address=127.0.0.1") && addresses.contains(">4<"), "{addresses}");
+        app.clock.advance(Duration::from_hours(24));
+        assert!(!Visit::by(&app, ADMIN).page("/console/").contains("most often refused"));
+    }
+
+    fn checked_tokens_are_counted_by_their_results(db) {
+        let app = App::start(db);
+        let key = app.admin_token();
+        for token in [key.as_str(), key.as_str(), "unknown", "no key"] {
+            app.introspect(token);
+        }
+        let page = Visit::by(&app, ADMIN).page("/console/");
+        let (_, checked) = page.split_once("Tokens checked by this node").unwrap();
+        assert!(checked.contains("Active: 2") && checked.contains("Not active: 2"), "{checked}");
+        let (_, sums) = checked.split_once("<p class=\"muted\">").unwrap();
+        assert!(sums.starts_with("2 active, "), "{sums}");
+    }
+
+    fn who_follows_this_node_is_listed(db) {
+        let app = App::start(db);
+        let mut visit = Visit::by(&app, ADMIN);
+        assert!(!visit.page("/console/").contains("follow this node"));
+        let request = Request::new("GET", "/changes").basic(CLIENT.0, CLIENT.1).header("User-Agent", "jeton/9.8 <x>");
+        assert_eq!(app.send(request).status, 200);
+        let page = visit.page("/console/");
+        let (_, row) = page.split_once("follow this node").unwrap();
+        for words in [">demo</th>", "jeton/9.8 &#60;x&#62;", ">127.0.0.1</td>", ">0 s ago</td>"] {
+            assert!(row.contains(words), "{words} in {row}");
+        }
+        app.clock.advance(Duration::from_mins(5));
+        assert!(!Visit::by(&app, ADMIN).page("/console/").contains("follow this node"));
     }
 
     fn the_page_shows_the_state_of_this_node(db) {
@@ -54,7 +104,7 @@ on_both! {
         app.wait_until_synced();
         let page = Visit::by(&app, ADMIN).page("/console/");
         let kind = if app.database.postgres.is_some() { "PostgreSQL, in " } else { "SQLite, in " };
-        for words in [kind, "<span class=\"state well\">answers</span>", "<span class=\"state well\">in sync</span>", env!("CARGO_PKG_VERSION")] {
+        for words in [kind, "<span class=\"state well\">answers</span>", "<span class=\"state well\">arrive in time</span>", env!("CARGO_PKG_VERSION")] {
             assert!(page.contains(words), "{words} in {page}");
         }
     }

@@ -1,6 +1,7 @@
 //! The audit log: an entry and its change are written together or not at all.
 
 use jeton::domain::audit::{Action, Filter};
+use jeton::domain::client::ClientDetails;
 use jeton::domain::page::PageRequest;
 use jeton::domain::user::{NewUser, UserChange};
 use jeton::store::{LoginTokensRevoked, Regenerate};
@@ -14,7 +15,7 @@ on_both! {
         let test = TestStore::new(db);
         test.superuser("root");
         test.user("alice");
-        test.store.create_client("api", &secret(), &by("root"), NOW).unwrap();
+        test.store.create_client("api", &ClientDetails::default(), &secret(), &by("root"), NOW).unwrap();
         test.store.create_token(&test.read("alice"), &named_token("ci"), &by("root"), NOW).unwrap().done().unwrap();
         let before = test.everything();
         let (refuse, allow) = match test.database.postgres {
@@ -32,7 +33,7 @@ on_both! {
         assert!(store.create_token(&test.read("alice"), &named_token("x"), &who, NOW).is_err());
         assert!(store.regenerate_token(&test.read("alice"), &new_token(true), regenerate, &who, NOW).is_err());
         assert!(store.revoke_token(1, &who, NOW).is_err());
-        assert!(store.create_client("new", &secret(), &who, NOW).is_err());
+        assert!(store.create_client("new", &ClientDetails::default(), &secret(), &who, NOW).is_err());
         assert!(store.rotate_client("api", &secret(), None, &who, NOW).is_err());
         assert!(store.delete_client("api", &who, NOW).is_err());
         test.sql(allow);

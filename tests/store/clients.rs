@@ -1,6 +1,6 @@
 //! Clients, their secrets and their tokens.
 
-use jeton::domain::client::ClientSecret;
+use jeton::domain::client::{ClientDetails, ClientSecret};
 use jeton::domain::page::PageRequest;
 use jeton::store::{ClientChange, StoreError};
 
@@ -12,13 +12,13 @@ on_both! {
         let test = TestStore::new(db);
         assert!(!test.store.has_clients().unwrap());
         let clear = ClientSecret::generate();
-        test.store.create_client("api", &clear.digest(), &by("root"), NOW).unwrap();
+        test.store.create_client("api", &ClientDetails::default(), &clear.digest(), &by("root"), NOW).unwrap();
         assert_eq!(test.last_audit(), "root|client.create|api|192.0.2.7|{}");
         let before = test.everything();
-        let taken = test.store.create_client("api", &secret(), &by("root"), NOW);
+        let taken = test.store.create_client("api", &ClientDetails::default(), &secret(), &by("root"), NOW);
         assert!(matches!(taken, Err(StoreError::Taken)), "{taken:?}");
         assert_eq!(test.everything(), before);
-        let client = test.store.client("api").unwrap().unwrap();
+        let client = test.store.client("api", NOW).unwrap().unwrap();
         assert!(client.secret.matches(&clear) && !client.secret.matches(&ClientSecret::generate()));
         assert_eq!((client.created_at, client.rotated_at), (NOW, None));
         assert!(test.store.has_clients().unwrap());
@@ -27,25 +27,25 @@ on_both! {
     fn a_rotated_secret_is_refused(db) {
         let test = TestStore::new(db);
         let (old, new) = (ClientSecret::generate(), ClientSecret::generate());
-        test.store.create_client("api", &old.digest(), &by("root"), NOW).unwrap();
-        test.store.create_client("other", &old.digest(), &by("root"), NOW).unwrap();
+        test.store.create_client("api", &ClientDetails::default(), &old.digest(), &by("root"), NOW).unwrap();
+        test.store.create_client("other", &ClientDetails::default(), &old.digest(), &by("root"), NOW).unwrap();
         assert_eq!(test.store.rotate_client("api", &new.digest(), None, &by("root"), after(5)).unwrap(), ClientChange::Done);
         assert_eq!(test.last_audit(), "root|client.rotate|api|192.0.2.7|{}");
-        let client = test.store.client("api").unwrap().unwrap();
+        let client = test.store.client("api", NOW).unwrap().unwrap();
         assert!(client.secret.matches(&new) && !client.secret.matches(&old));
         assert_eq!((client.created_at, client.rotated_at), (NOW, Some(after(5))));
-        assert!(test.store.client("other").unwrap().unwrap().secret.matches(&old));
+        assert!(test.store.client("other", NOW).unwrap().unwrap().secret.matches(&old));
     }
 
     fn an_old_secret_is_valid_during_its_grace_and_earlier_ones_are_not(db) {
         let test = TestStore::new(db);
         let [first, second, third, fourth] = [(); 4].map(|()| ClientSecret::generate());
-        test.store.create_client("api", &first.digest(), &by("root"), NOW).unwrap();
+        test.store.create_client("api", &ClientDetails::default(), &first.digest(), &by("root"), NOW).unwrap();
         let rotate = |new: &ClientSecret, grace_until, now| {
             assert_eq!(test.store.rotate_client("api", &new.digest(), grace_until, &by("root"), now).unwrap(), ClientChange::Done);
         };
         let good = |now| {
-            let secrets = test.store.client("api").unwrap().unwrap().secrets();
+            let secrets = test.store.client("api", NOW).unwrap().unwrap().secrets();
             [&first, &second, &third, &fourth].map(|secret| secrets.match_at(&secret.digest(), now).is_some())
         };
         rotate(&second, Some(after(60)), NOW);
@@ -61,7 +61,7 @@ on_both! {
     fn the_tokens_of_a_deleted_client_are_deleted(db) {
         let test = TestStore::new(db);
         for id in ["api", "other"] {
-            test.store.create_client(id, &secret(), &by("root"), NOW).unwrap();
+            test.store.create_client(id, &ClientDetails::default(), &secret(), &by("root"), NOW).unwrap();
         }
         test.user("alice");
         let (bound, free) = (named_token("bound"), named_token("free"));
@@ -73,15 +73,15 @@ on_both! {
         assert_eq!(test.store.delete_client("api", &by("root"), NOW).unwrap(), ClientChange::Done);
         assert_eq!(test.last_audit(), "root|client.delete|api|192.0.2.7|{}");
         assert_eq!([&bound, &free].map(|token| test.is_live(token)), [false, true]);
-        assert!(test.store.client("api").unwrap().is_none() && test.store.client("other").unwrap().is_some());
+        assert!(test.store.client("api", NOW).unwrap().is_none() && test.store.client("other", NOW).unwrap().is_some());
     }
 
     fn changes_of_unknown_clients_change_nothing(db) {
         let test = TestStore::new(db);
-        test.store.create_client("api", &secret(), &by("root"), NOW).unwrap();
+        test.store.create_client("api", &ClientDetails::default(), &secret(), &by("root"), NOW).unwrap();
         let before = test.everything();
         for id in ["", "API", "nobody", "api\0"] {
-            assert!(test.store.client(id).unwrap().is_none());
+            assert!(test.store.client(id, NOW).unwrap().is_none());
             assert_eq!(test.store.rotate_client(id, &secret(), None, &by("root"), NOW).unwrap(), ClientChange::NoSuchClient);
             assert_eq!(test.store.delete_client(id, &by("root"), NOW).unwrap(), ClientChange::NoSuchClient);
         }
@@ -91,10 +91,10 @@ on_both! {
     fn clients_are_listed_by_age_in_pages(db) {
         let test = TestStore::new(db);
         for id in ["c", "a", "b"] {
-            test.store.create_client(id, &secret(), &by("root"), NOW).unwrap();
+            test.store.create_client(id, &ClientDetails::default(), &secret(), &by("root"), NOW).unwrap();
         }
         let ids = |page| {
-            let page = test.store.list_clients(page).unwrap();
+            let page = test.store.list_clients(page, NOW).unwrap();
             assert_eq!(page.count, 3);
             page.results.into_iter().map(|client| client.client_id).collect::<Vec<_>>()
         };

@@ -13,8 +13,9 @@ use super::{TestStore, by, new_user, open};
 use crate::on_both;
 use crate::support::app::Kind;
 
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "audit_log",
+    "client_usage",
     "clients",
     "console_forms",
     "groups",
@@ -111,7 +112,7 @@ fn both_databases_have_the_same_tables() {
     assert!(columns(&postgres).contains("tokens.revoked_by yes") && columns(&sqlite).contains("users.id no"));
     assert!(indexes(&sqlite).contains(&"tokens(user_id) 11".to_owned()), "one sealed token a user");
     assert!(indexes(&postgres).contains(&"tokens(digest) 10".to_owned()));
-    assert_eq!(references(&postgres).len(), 10);
+    assert_eq!(references(&postgres).len(), 11);
 }
 
 on_both! {

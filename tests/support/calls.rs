@@ -38,6 +38,10 @@ impl App {
         self.send(Request::new("DELETE", path).token(key))
     }
 
+    pub fn patch(&self, path: &str, key: &str, body: &Value) -> Answer {
+        self.send(Request::new("PATCH", path).token(key).json(body))
+    }
+
     pub fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
         self.send(Request::new("POST", path).token(key).json(body))
     }

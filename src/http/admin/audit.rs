@@ -48,6 +48,6 @@ async fn list(caller: Staff, query: ListQuery, state: State) -> Answered {
     let (since, until) = (moment("since"), moment("until"));
     faults.into_result()?;
     let (actor, action, target) = (text("actor"), text("action"), text("target"));
-    let filter = Filter { actor, action, target, since, until, before_id: None };
+    let filter = Filter { actor, action, target, since, until, ..Filter::default() };
     query.answer(&state, state.service.accounts.list_audit(filter, query.page, None, &caller).await?)
 }

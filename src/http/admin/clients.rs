@@ -7,7 +7,9 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::grace;
-use crate::domain::client::{CLIENT_ID_PATTERN, Client, ClientSecret, MAX_CLIENT_ID};
+use crate::domain::client::{
+    CLIENT_ID_PATTERN, Client, ClientDetails, ClientDetailsChange, ClientSecret, MAX_CLIENT_ID, MAX_NOTE, MAX_OWNER,
+};
 use crate::domain::duration;
 use crate::http::answer;
 use crate::http::drf::fields::Trim;
@@ -23,7 +25,10 @@ use crate::service::{RotateOptions, Superuser};
 /// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
     let client_id = text().min_length(Some(1)).max_length(Some(MAX_CLIENT_ID)).pattern(Some(CLIENT_ID_PATTERN));
-    let body = fields().property("client_id", client_id).required("client_id");
+    let note = || text().max_length(Some(MAX_NOTE)).description(Some("What the client is for."));
+    let owner = || text().max_length(Some(MAX_OWNER)).description(Some("Who runs it."));
+    let details = || fields().property("note", note()).property("owner", owner());
+    let body = details().property("client_id", client_id).required("client_id");
     vec![
         Operation::get("/admin/clients/", "list_clients", "A page of clients")
             .answers_page::<Client>("The oldest first, without their secrets.")
@@ -34,6 +39,13 @@ pub fn endpoints() -> Vec<Endpoint> {
             .secret()
             .refuses_bad_fields("client_id", CLIENT_ID_TAKEN)
             .to(create),
+        Operation::patch("/admin/clients/{client_id}", "update_client", "Change what is written about a client")
+            .describe("A field that is not sent stays as it is.")
+            .body(BODIES, details(), &json!({ "note": "Invoices and reminders", "owner": "team-billing@example.com" }))
+            .answers::<Client>(200, "The client.")
+            .refuses_bad_fields("owner", "Ensure this field has no more than 150 characters.")
+            .may_not_exist("There is no such client.")
+            .to(update),
         Operation::delete("/admin/clients/{client_id}", "delete_client", "Delete a client")
             .answers_nothing(204, "The client is deleted.")
             .may_not_exist("There is no such client.")
@@ -81,9 +93,23 @@ async fn list(caller: Superuser, query: ListQuery, state: State) -> Answered {
 async fn create(caller: Superuser, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let client_id = fields.required_text("client_id", Trim::Yes);
+    let details = ClientDetails {
+        note: fields.optional_text("note").unwrap_or_default(),
+        owner: fields.optional_text("owner").unwrap_or_default(),
+    };
     fields.finish()?;
-    let secret = state.service.accounts.create_client(&client_id, &caller).await?;
+    let secret = state.service.accounts.create_client(&client_id, details, &caller).await?;
     Ok(WithSecret::answer(StatusCode::CREATED, &client_id, &secret))
+}
+
+/// Changes what is written about a client.
+async fn update(caller: Superuser, client_id: web::Path<String>, body: Body, state: State) -> Answered {
+    let mut fields = body.fields()?;
+    let change = ClientDetailsChange { note: fields.optional_text("note"), owner: fields.optional_text("owner") };
+    fields.finish()?;
+    state.service.accounts.update_client(&client_id, change, &caller).await?;
+    let client = state.service.accounts.client(&client_id, &caller).await?;
+    Ok(answer::json(StatusCode::OK, &client))
 }
 
 /// Gives a client a new secret. The old one may stay valid for a while.

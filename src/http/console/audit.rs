@@ -28,8 +28,14 @@ struct AuditPage {
     frame: Frame,
     actor: Field,
     action: String,
-    actions: Vec<&'static str>,
+    actions: Vec<(&'static str, &'static str)>,
     target: Field,
+    address: Field,
+    contains: Field,
+    /// The hidden fields of the script, which knows the reader's time zone.
+    zones: Vec<(&'static str, String)>,
+    /// Whether only the newest entries were searched.
+    is_searched: bool,
     since: Field,
     until: Field,
     is_filtered: bool,
@@ -41,7 +47,9 @@ struct AuditPage {
 pub struct Row {
     pub at: Moment,
     pub actor: String,
+    pub actor_link: Option<String>,
     pub action: String,
+    pub action_in_words: String,
     pub is_refusal: bool,
     pub target: String,
     pub target_link: Option<String>,
@@ -63,10 +71,18 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> Pa
         moment
     };
     let (since, until) = (moment("since"), moment("until"));
+    let zoned = |(moment, is_day): (Timestamp, bool), name: &str| {
+        if is_day { before_utc(moment, zone_minutes(listing.get(name))) } else { moment }
+    };
+    let since = since.map(|since| zoned(since, "since_zone"));
     // `until` with a date includes that day.
-    let until = until.map(|(moment, day)| if day { moment.after(Duration::from_hours(24)) } else { moment });
+    let until = until.map(|(moment, is_day)| {
+        let moment = if is_day { moment.after(Duration::from_hours(24)) } else { moment };
+        zoned((moment, is_day), "until_zone")
+    });
     let (actor, action, target) = (text("actor"), text("action"), text("target"));
-    let filter = Filter { actor, action, target, since: since.map(|(moment, _)| moment), until, before_id: None };
+    let (address, contains) = (text("address"), text("contains"));
+    let filter = Filter { actor, action, target, address, contains, since, until, before_id: None };
     let status = if faults.fields().is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let faults = FormFaults::from(faults);
     let page = state.service.accounts.list_audit(filter, listing.page, Some(MAX_COUNTED), &signed_in.caller).await?;
@@ -75,11 +91,17 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> Pa
         frame: signed_in.frame("Audit", "audit"),
         actor: field("actor", "Actor"),
         action: listing.get("action").to_owned(),
-        actions: Action::ALL.map(Action::as_str).to_vec(),
+        actions: Action::ALL.map(|action| (action.as_str(), in_words(action))).to_vec(),
         target: field("target", "Target"),
+        address: field("address", "Address"),
+        contains: field("contains", "Part of a name").hint("in actor or target"),
+        zones: ["since_zone", "until_zone"].map(|name| (name, listing.get(name).to_owned())).to_vec(),
+        is_searched: !listing.get("address").is_empty() || !listing.get("contains").is_empty(),
         since: field("since", "Since").of_kind("date").hint("UTC"),
         until: field("until", "Until").of_kind("date").hint("UTC"),
-        is_filtered: ["actor", "action", "target", "since", "until"].iter().any(|name| !listing.get(name).is_empty()),
+        is_filtered: ["actor", "action", "target", "address", "contains", "since", "until"]
+            .iter()
+            .any(|name| !listing.get(name).is_empty()),
         pager: if page.count > MAX_COUNTED.into() {
             listing.pager_of_many(MAX_COUNTED, page.results.len())?
         } else {
@@ -98,13 +120,16 @@ pub fn link_of_target(target: &str) -> String {
 /// The row of an entry.
 pub fn row(entry: Entry) -> Row {
     let is_refusal = entry.action == Action::LoginFailed.as_str();
+    let action = Action::ALL.into_iter().find(|action| action.as_str() == entry.action);
     let is_about_user = ["user.", "token.", "login"].iter().any(|kind| entry.action.starts_with(kind));
     // A user who was refused or deleted may not exist.
     let may_exist = is_about_user && !is_refusal && entry.action != Action::UserDelete.as_str();
     Row {
         at: Moment(entry.at),
         target_link: may_exist.then(|| user_link(&entry.target)),
+        actor_link: actor_link(&entry, is_refusal),
         actor: entry.actor,
+        action_in_words: action.map_or_else(|| entry.action.clone(), |action| in_words(action).to_owned()),
         action: entry.action,
         is_refusal,
         target: entry.target,
@@ -113,14 +138,59 @@ pub fn row(entry: Entry) -> Row {
     }
 }
 
+/// The link to the page of who did something, if that is a user. A user who was refused may not exist.
+fn actor_link(entry: &Entry, is_refusal: bool) -> Option<String> {
+    let is_user = !entry.actor.starts_with("client:") && !entry.actor.starts_with("cli:") && entry.actor != "system";
+    (is_user && !is_refusal).then(|| user_link(&entry.actor))
+}
+
+/// An action as support says it.
+const fn in_words(action: Action) -> &'static str {
+    match action {
+        Action::UserCreate => "user created",
+        Action::UserUpdate => "user changed",
+        Action::UserDelete => "user deleted",
+        Action::UserPassword => "password set",
+        Action::UserPasswordLink => "password link made",
+        Action::TokenCreate => "token made",
+        Action::TokenRevoke => "token revoked",
+        Action::TokenRegenerate => "login tokens replaced",
+        Action::TokenUpdate => "end of a token moved",
+        Action::GroupUpdate => "group renamed",
+        Action::GroupDelete => "group deleted",
+        Action::ClientCreate => "client created",
+        Action::ClientDelete => "client deleted",
+        Action::ClientUpdate => "client changed",
+        Action::ClientRotate => "client's secret replaced",
+        Action::ClientFailed => "client refused",
+        Action::Login => "login",
+        Action::LoginFailed => "login refused",
+    }
+}
+
+/// How many minutes a time zone is ahead of UTC; 0 for text that no time zone has.
+fn zone_minutes(text: &str) -> i64 {
+    text.parse().ok().filter(|minutes| (-16 * 60..=16 * 60).contains(minutes)).unwrap_or(0)
+}
+
+/// The moment at which a clock that is this many minutes ahead of UTC shows what a clock of UTC shows at `moment`.
+fn before_utc(moment: Timestamp, minutes: i64) -> Timestamp {
+    let span = Duration::from_mins(minutes.unsigned_abs());
+    if minutes < 0 { moment.after(span) } else { moment.before(span) }
+}
+
 fn details(details: Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let word = |value: &Value| match value {
         Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(", "),
         other => text(other),
     };
+    // Names of fields and reasons are single words to programs.
+    let plain = |name: &str, value: String| if name == "reason" { value.replace('_', " ") } else { value };
     match details {
-        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), word(value))).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.replace('_', " "), plain(name, word(value)))).collect()
+        }
         other => vec![(String::new(), word(&other))],
     }
 }

@@ -10,8 +10,8 @@ use super::page::{Frame, PageResult, html, see_other};
 use super::signed_in::SignedIn;
 use super::tokens::grace_of;
 use super::visitor::{PostedForm, SuperuserSignedIn};
-use super::widgets::{Confirmation, Field, Moment, MomentOr, SecretPage, client_link, moment_or};
-use crate::domain::client::{Client, ClientSecret};
+use super::widgets::{Confirmation, Field, Moment, MomentOr, SecretPage, client_link, moment_or, number};
+use crate::domain::client::{Client, ClientDetails, ClientDetailsChange, ClientSecret};
 use crate::http::state::State;
 use crate::service::{RotateOptions, RotatedClient};
 
@@ -28,8 +28,13 @@ struct ClientsPage {
 struct Row {
     client_id: String,
     link: String,
-    created: Moment,
+    note: String,
+    owner: String,
+    last_used: MomentOr,
+    requests_today: String,
+    requests_yesterday: String,
     rotated: MomentOr,
+    grace_until: Option<Moment>,
 }
 
 #[derive(Template)]
@@ -38,6 +43,18 @@ struct NewClientPage {
     frame: Frame,
     form_token: String,
     client_id: Field,
+    note: Field,
+    owner: Field,
+}
+
+#[derive(Template)]
+#[template(path = "console/edit_client.html")]
+struct EditClientPage {
+    frame: Frame,
+    form_token: String,
+    client_id: String,
+    note: Field,
+    owner: Field,
 }
 
 #[derive(Template)]
@@ -59,8 +76,13 @@ pub async fn list(
     let row = |client: Client| Row {
         link: client_link(&client.client_id),
         client_id: client.client_id,
-        created: Moment(client.created_at),
+        note: client.details.note,
+        owner: client.details.owner,
+        last_used: moment_or(client.usage.last_used_at, "never"),
+        requests_today: number(client.usage.requests_today),
+        requests_yesterday: number(client.usage.requests_yesterday),
         rotated: moment_or(client.rotated_at, "never"),
+        grace_until: client.grace_until.map(Moment),
     };
     let page = ClientsPage {
         frame: signed_in.frame("Clients", "clients"),
@@ -72,7 +94,7 @@ pub async fn list(
 
 /// The form for a new client.
 pub async fn new(SuperuserSignedIn { signed_in, .. }: SuperuserSignedIn) -> PageResult {
-    Ok(form_page(&signed_in, StatusCode::OK, "", &FormFaults::default()))
+    Ok(form_page(&signed_in, StatusCode::OK, "", &ClientDetails::default(), &FormFaults::default()))
 }
 
 /// Registers a client and shows its secret.
@@ -82,10 +104,41 @@ pub async fn create(
     state: State,
 ) -> PageResult {
     let client_id = form.text("client_id");
-    let created = state.service.accounts.create_client(&client_id, &superuser);
+    let details = ClientDetails { note: form.text("note"), owner: form.text("owner") };
+    let created = state.service.accounts.create_client(&client_id, details.clone(), &superuser);
     match signed_in.run_once(&request, &form, &state, created).await? {
         Ok(secret) => Ok(secret_page(&signed_in, &client_id, &secret, &format!("{client_id} was registered."))),
-        Err(error) => Ok(form_page(&signed_in, StatusCode::BAD_REQUEST, &client_id, &FormFaults::of(error)?)),
+        Err(error) => Ok(form_page(&signed_in, StatusCode::BAD_REQUEST, &client_id, &details, &FormFaults::of(error)?)),
+    }
+}
+
+/// The form for what is written about a client.
+pub async fn edit(
+    SuperuserSignedIn { signed_in, superuser }: SuperuserSignedIn,
+    client_id: web::Path<String>,
+    state: State,
+) -> PageResult {
+    let client = state.service.accounts.client(&client_id, &superuser).await?;
+    Ok(edit_page(&signed_in, StatusCode::OK, client.client_id, &client.details, &FormFaults::default()))
+}
+
+/// Changes what is written about a client.
+pub async fn update(
+    PostedForm { by: SuperuserSignedIn { signed_in, superuser }, form }: PostedForm<SuperuserSignedIn>,
+    client_id: web::Path<String>,
+    state: State,
+) -> PageResult {
+    let details = ClientDetails { note: form.text("note"), owner: form.text("owner") };
+    let change = ClientDetailsChange { note: Some(details.note.clone()), owner: Some(details.owner.clone()) };
+    match state.service.accounts.update_client(&client_id, change, &superuser).await {
+        Ok(()) => {
+            signed_in.notify(&state, format!("{client_id} was changed.")).await;
+            Ok(see_other(CLIENTS))
+        }
+        Err(error) => {
+            let faults = FormFaults::of(error)?;
+            Ok(edit_page(&signed_in, StatusCode::BAD_REQUEST, client_id.into_inner(), &details, &faults))
+        }
     }
 }
 
@@ -149,12 +202,45 @@ pub async fn delete(
     Ok(see_other(CLIENTS))
 }
 
-fn form_page(signed_in: &SignedIn, status: StatusCode, client_id: &str, faults: &FormFaults) -> HttpResponse {
+fn details_fields(details: &ClientDetails, faults: &FormFaults) -> (Field, Field) {
+    let note = Field::text("note", "Note", details.note.as_str()).hint("What the client is for").with(faults);
+    let owner = Field::text("owner", "Owner", details.owner.as_str()).hint("Who runs it").with(faults);
+    (note, owner)
+}
+
+fn edit_page(
+    signed_in: &SignedIn,
+    status: StatusCode,
+    client_id: String,
+    details: &ClientDetails,
+    faults: &FormFaults,
+) -> HttpResponse {
+    let (note, owner) = details_fields(details, faults);
+    let page = EditClientPage {
+        frame: signed_in.frame(&client_id, "clients"),
+        form_token: signed_in.form_token(),
+        client_id,
+        note,
+        owner,
+    };
+    html(status, &page)
+}
+
+fn form_page(
+    signed_in: &SignedIn,
+    status: StatusCode,
+    client_id: &str,
+    details: &ClientDetails,
+    faults: &FormFaults,
+) -> HttpResponse {
+    let (note, owner) = details_fields(details, faults);
     let hint = "The id that the service sends with its secret; visible ASCII characters without a colon";
     let page = NewClientPage {
         frame: signed_in.frame("New client", "clients"),
         form_token: signed_in.form_token(),
         client_id: Field::text("client_id", "Client id", client_id).required().autofocus().hint(hint).with(faults),
+        note,
+        owner,
     };
     html(status, &page)
 }

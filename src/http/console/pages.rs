@@ -116,6 +116,8 @@ pub fn console_pages() -> Vec<WebPage> {
         page("/clients", clients::list),
         page("/clients/new", clients::new),
         form("/clients/new", clients::create),
+        page("/clients/@{client_id}", clients::edit),
+        form("/clients/@{client_id}", clients::update),
         page("/clients/@{client_id}/rotate", clients::confirm_rotate),
         form("/clients/@{client_id}/rotate", clients::rotate),
         page("/clients/@{client_id}/delete", clients::confirm_delete),

@@ -145,6 +145,13 @@ impl fmt::Display for MomentOr {
     }
 }
 
+/// A number with thousands separators.
+pub fn number(count: i64) -> String {
+    let digits = count.to_string();
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| str::from_utf8(group).ok()).collect();
+    groups.join(",")
+}
+
 /// A day in UTC. The script shows it in the reader's time zone.
 #[derive(Clone, Copy)]
 pub struct Day(pub Timestamp);
@@ -155,6 +162,19 @@ impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = self.0.to_string();
         write!(f, "<time datetime=\"{whole}\" data-day>{}</time>", whole.get(..10).unwrap_or(&whole))
+    }
+}
+
+/// A time of the day in UTC. The script shows it in the reader's time zone.
+#[derive(Clone, Copy)]
+pub struct Clock(pub Timestamp);
+
+impl HtmlSafe for Clock {}
+
+impl fmt::Display for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = self.0.to_string();
+        write!(f, "<time datetime=\"{whole}\" data-clock>{}</time>", whole.get(11..16).unwrap_or(&whole))
     }
 }
 

@@ -1,14 +1,20 @@
 //! The callers of OAuth endpoints, as extractors. All but [`HeadIntrospector`] also read the body, because its parameters
 //! may contain the caller's credentials.
 
+use actix_web::http::header::USER_AGENT;
+
 use super::{
     OAuthCaller, Parameters, SentBody, authenticate, caller, read_body, read_introspection_body, require_introspector,
 };
+use crate::domain::safe_text::{cut, visible};
 use crate::http::drf::body::{self as bodies, Data};
 use crate::http::endpoint::{Access, Extractor, Incoming, MayCall, Operation};
 use crate::http::error::HttpError;
 use crate::http::peer::client_address;
-use crate::service::CheckCaller;
+use crate::service::{CheckCaller, FollowerName};
+
+/// How much of `User-Agent` is shown, in characters.
+const MAX_PROGRAM: usize = 60;
 
 /// Somebody who may introspect, and their parameters.
 pub struct Introspector(pub Parameters);
@@ -33,13 +39,27 @@ impl MayCall for Introspector {
 }
 
 /// Somebody who may introspect, by the credentials in the head.
-pub struct HeadIntrospector;
+pub struct HeadIntrospector {
+    /// Who it is.
+    pub name: FollowerName,
+}
 
 impl Extractor for HeadIntrospector {
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
-        let caller = authenticate(&incoming.request, &Parameters::default(), incoming.state()).await?;
+        let (request, state) = (&incoming.request, incoming.state());
+        let caller = authenticate(request, &Parameters::default(), state).await?;
         require_introspector(&caller)?;
-        Ok(Self)
+        let agent = request.headers().get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()));
+        let name = FollowerName {
+            name: match caller {
+                OAuthCaller::Client(client) => client.id,
+                OAuthCaller::User(identity) => identity.username.clone(),
+                OAuthCaller::Nobody => String::new(),
+            },
+            address: client_address(request, state),
+            program: cut(&visible(&agent.unwrap_or_default()), MAX_PROGRAM),
+        };
+        Ok(Self { name })
     }
 }
 

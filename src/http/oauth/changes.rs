@@ -72,7 +72,8 @@ impl OneChange {
     }
 }
 
-async fn changes(_: HeadIntrospector, query: Query, state: State) -> Answered {
+async fn changes(HeadIntrospector { name }: HeadIntrospector, query: Query, state: State) -> Answered {
+    state.service.introspection.note_follower(name);
     let after = Some(query.get("after")).filter(|after| !after.is_empty());
     let Feed { cursor, changes } = state.service.introspection.changes(after).await.map_err(HttpError::OAuthService)?;
     let answer = ChangesAnswer {

@@ -1,7 +1,7 @@
 //! The first user and the first client: created at start if they are missing, never changed if they exist.
 
 use crate::domain::audit::Actor;
-use crate::domain::client::{ClientSecret, client_id_fault};
+use crate::domain::client::{ClientDetails, ClientSecret, client_id_fault};
 use crate::domain::email::email_fault;
 use crate::domain::password::Password;
 use crate::domain::password_rules::{self, Attributes};
@@ -111,7 +111,11 @@ impl Accounts {
             return Err(Error::invalid("JETON_BOOTSTRAP_CLIENT_ID", fault));
         }
         let (id, digest, now) = (client_id.to_owned(), secret.digest(), self.clock.now());
-        match self.database.run(move |store| store.create_client(&id, &digest, &Actor::system(), now)).await {
+        match self
+            .database
+            .run(move |store| store.create_client(&id, &ClientDetails::default(), &digest, &Actor::system(), now))
+            .await
+        {
             Err(Error::Store(StoreError::Taken)) => Ok(()),
             Ok(()) => {
                 log::info!(client = client_id; "created a client");

@@ -7,6 +7,7 @@ use crate::domain::change::AsOf;
 use crate::domain::client::{ClientSecret, MatchingSecret, SecretDigest, Secrets};
 use crate::domain::time::{Timestamp, Uptime};
 use crate::service::cache::{ChangeSeq, Staleness};
+use crate::service::introspection::client_usage::RequestCount;
 use crate::service::introspection::lookup::TokenStatus;
 use crate::service::introspection::source::{DatabaseSource, Source, UpstreamSource};
 use crate::service::{Error, Holder, Introspect};
@@ -44,6 +45,7 @@ impl Introspect {
                 None => self.check_client(&id, secret, &presented).await?,
             };
             if let Some((secret, as_of)) = known {
+                self.clients.count_request(&id);
                 return Ok(Some(AcceptedClient { id, secret_until: secret.until, as_of }));
             }
         }
@@ -51,14 +53,15 @@ impl Introspect {
     }
 
     /// Checks `candidates` against the cache alone. If one is right, returns the [`ChangeSeq`] that was noted when its
-    /// client was looked up. Otherwise the caller must ask [`Introspect::authenticate_client`]. A secret in its grace
+    /// client was looked up, and where its requests are counted. Otherwise the caller must ask [`Introspect::authenticate_client`]. A secret in its grace
     /// period is never accepted here, because the caller remembers the result.
     #[must_use]
-    pub fn accepts_client(&self, candidates: &[(String, ClientSecret)]) -> Option<ChangeSeq> {
+    pub fn accepts_client(&self, candidates: &[(String, ClientSecret)]) -> Option<(ChangeSeq, RequestCount)> {
         candidates.iter().find_map(|(id, secret)| {
             let presented = secret.digest();
             let is_current = |secrets: &Secrets| secrets.matches_current(&presented).then_some(());
-            self.cached_client_with(id, is_current, Staleness::Bound).map(|(change_seq, ())| change_seq)
+            let (change_seq, ()) = self.cached_client_with(id, is_current, Staleness::Bound)?;
+            Some((change_seq, self.clients.get(id)?.requests))
         })
     }
 
@@ -84,7 +87,7 @@ impl Introspect {
     ) -> Option<(ChangeSeq, T)> {
         let cached = self.clients.get(client_id);
         let (change_seq, secrets) =
-            cached.map_or((None, Secrets::matching_nothing()), |(change_seq, secrets)| (Some(change_seq), secrets));
+            cached.map_or((None, Secrets::matching_nothing()), |known| (Some(known.change_seq), known.secrets));
         // Always compared, so that the time does not reveal whether the client exists.
         let matching = matches(&secrets);
         let current = |change_seq: &ChangeSeq| self.cache.clients_are_current(*change_seq, Uptime::now(), staleness);
@@ -147,8 +150,9 @@ impl Introspect {
             // During a grace period the client has two secrets, of which the upstream tells one at a time.
             let before = self.clients.get(client_id);
             let is_current = |seq| self.cache.clients_are_current(seq, Uptime::now(), Staleness::Bound);
+            let before = before.filter(|known| is_current(known.change_seq));
             let (since, secrets) =
-                before.filter(|(seq, _)| is_current(*seq)).unwrap_or((change_seq, Secrets::matching_nothing()));
+                before.map_or((change_seq, Secrets::matching_nothing()), |known| (known.change_seq, known.secrets));
             self.clients.insert(client_id, change_seq.min(since), secrets.with(presented.clone(), until));
         }
         Ok(Some((MatchingSecret { until }, as_of)))
@@ -167,20 +171,42 @@ pub struct AcceptedClient {
     pub as_of: AsOf,
 }
 
+/// A client that has presented a right secret.
+#[derive(Clone)]
+struct KnownClient {
+    /// The sequence number of changes at the lookup of its secrets.
+    change_seq: ChangeSeq,
+    secrets: Secrets,
+    requests: RequestCount,
+}
+
 /// Clients that have presented a right secret. Only existing clients are stored, so there are few. A deleted client
 /// stays in the map but is not accepted, because clients have changed since its lookup.
 #[derive(Default)]
 pub struct Clients {
-    known: RwLock<HashMap<String, (ChangeSeq, Secrets)>>,
+    known: RwLock<HashMap<String, KnownClient>>,
 }
 
 impl Clients {
-    fn get(&self, client_id: &str) -> Option<(ChangeSeq, Secrets)> {
+    fn get(&self, client_id: &str) -> Option<KnownClient> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).get(client_id).cloned()
     }
 
     fn insert(&self, client_id: &str, change_seq: ChangeSeq, secrets: Secrets) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.insert(client_id.to_owned(), (change_seq, secrets));
+        let requests = known.get(client_id).map(|client| client.requests.clone()).unwrap_or_default();
+        known.insert(client_id.to_owned(), KnownClient { change_seq, secrets, requests });
+    }
+
+    fn count_request(&self, client_id: &str) {
+        if let Some(client) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(client_id) {
+            client.requests.add();
+        }
+    }
+
+    /// The clients, and where their requests are counted.
+    pub(super) fn counts(&self) -> Vec<(String, RequestCount)> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.iter().map(|(id, client)| (id.clone(), client.requests.clone())).collect()
     }
 }

@@ -5,8 +5,10 @@ mod answer;
 mod authenticate;
 mod changes;
 mod client_limits;
+mod client_usage;
 mod feed;
 mod follow;
+mod followers;
 mod introspect;
 mod lookup;
 mod lookup_batcher;
@@ -32,7 +34,10 @@ use authenticate::Clients;
 pub use changes::Feed;
 use client_limits::ClientLimits;
 pub use client_limits::{CheckCaller, CheckedClient, ClientOrigin};
+pub use client_usage::RequestCount;
 use feed::ChangeFeed;
+use followers::Followers;
+pub use followers::{Follower, FollowerName};
 pub(in crate::service) use lookup::TokenStatus;
 use source::{DatabaseSource, Source, UpstreamSource};
 use usage::PendingUsage;
@@ -50,6 +55,7 @@ pub struct Introspect {
     usage: PendingUsage,
     clients: Clients,
     client_limits: ClientLimits,
+    followers: Followers,
 }
 
 impl Introspect {
@@ -97,6 +103,7 @@ impl Introspect {
             usage: PendingUsage::default(),
             clients: Clients::default(),
             client_limits: ClientLimits::new(policy.client_limit_address),
+            followers: Followers::default(),
         }
     }
 

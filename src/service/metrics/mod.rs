@@ -44,6 +44,33 @@ fn result_label(reason: Option<Reason>) -> &'static str {
     reason.map_or("active", Reason::as_str)
 }
 
+/// How many introspections had each result.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Results([u64; RESULTS]);
+
+impl Results {
+    /// How many tokens were active.
+    #[must_use]
+    pub const fn active(&self) -> u64 {
+        self.0[0]
+    }
+
+    /// How many tokens were inactive, for each reason.
+    pub fn inactive(&self) -> impl Iterator<Item = (Reason, u64)> + '_ {
+        Reason::ALL.into_iter().zip(self.0[1..].iter().copied())
+    }
+
+    /// What was added since an earlier reading.
+    pub(super) fn since(&self, earlier: &Self) -> Self {
+        Self(std::array::from_fn(|at| self.0[at].saturating_sub(earlier.0[at])))
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_active(active: u64) -> Self {
+        Self(std::array::from_fn(|at| if at == 0 { active } else { 0 }))
+    }
+}
+
 /// All metrics.
 pub struct Metrics {
     registry: Registry,
@@ -187,6 +214,19 @@ impl Metrics {
     pub(super) fn record_lookup(&self, tokens: usize) {
         self.lookups.inc();
         self.looked_up.inc_by(tokens as u64);
+    }
+
+    /// How many introspections had each result since the start.
+    pub(super) fn results(&self) -> Results {
+        // Locked, so that no scrape moves counts meanwhile.
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        let labels: [Option<Reason>; RESULTS] =
+            std::array::from_fn(|at| at.checked_sub(1).and_then(|at| Reason::ALL.get(at).copied()));
+        Results(std::array::from_fn(|at| {
+            let gathered = self.introspections.with_label_values(&[result_label(labels[at])]).get();
+            let sum: u64 = workers.counts.iter().map(|counts| counts.hits[at].load(Ordering::Relaxed)).sum();
+            gathered + sum.saturating_sub(workers.gathered[at])
+        }))
     }
 
     /// Records the result of a login.

@@ -5,6 +5,7 @@ mod clock;
 mod clock_watch;
 mod expiring_and_unused;
 mod health;
+mod introspection_hours;
 mod overview;
 mod purge;
 mod reload;
@@ -25,6 +26,7 @@ pub use clock_watch::ClockState;
 use clock_watch::ClockWatch;
 use health::Health;
 pub use health::Readiness;
+use introspection_hours::IntrospectionHours;
 pub use overview::{NodeState, Overview};
 pub use purge::PurgeRound;
 
@@ -39,6 +41,7 @@ pub struct Node {
     stopping: AtomicBool,
     health: Health,
     clock_watch: ClockWatch,
+    introspection_hours: IntrospectionHours,
 }
 
 impl Node {
@@ -53,6 +56,7 @@ impl Node {
             stopping: AtomicBool::new(false),
             health: Health::default(),
             clock_watch: ClockWatch::default(),
+            introspection_hours: IntrospectionHours::default(),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::domain::time::{Stopwatch, Uptime};
-use crate::service::{Error, Node, Staff};
-use crate::store::{HourOfLogins, Store, StoreError, UserCounts};
+use crate::domain::time::{Stopwatch, Timestamp, Uptime};
+use crate::service::{Error, Node, Results, Staff};
+use crate::store::{HourOfLogins, MostRefused, Store, StoreError, UserCounts};
 
 /// How many hours back logins are counted.
 const HOURS: usize = 24;
@@ -18,6 +18,12 @@ pub struct Overview {
     pub live_tokens: Option<i64>,
     /// Logins of the last day by hour, the oldest first.
     pub logins: Option<[HourOfLogins; HOURS]>,
+    /// The names and addresses with the most refused logins of the last day.
+    pub refused: Option<MostRefused>,
+    /// Introspections of the last 24 hours of the clock by hour, the current one last; of this node since its start.
+    pub introspections: [Results; HOURS],
+    /// Now.
+    pub now: Timestamp,
     /// This node.
     pub node: NodeState,
 }
@@ -45,9 +51,13 @@ impl Node {
         let asked = Stopwatch::start();
         let is_usable = self.schema().await.is_ok_and(|schema| schema.is_usable());
         let database_answered_in = is_usable.then(|| asked.elapsed());
-        let users = self.try_count(Store::count_users).await;
-        let live_tokens = self.try_count(move |store| store.count_live_tokens(now)).await;
-        let logins = self.try_count(move |store| store.count_logins(now)).await;
+        let (users, live_tokens, logins, refused) = futures_util::future::join4(
+            self.try_count(Store::count_users),
+            self.try_count(move |store| store.count_live_tokens(now)),
+            self.try_count(move |store| store.count_logins(now)),
+            self.try_count(move |store| store.most_refused(now)),
+        )
+        .await;
         let cache = &self.cache;
         let sync_age = cache.sync_age(Uptime::now());
         let node = NodeState {
@@ -57,7 +67,8 @@ impl Node {
             sync_age,
             is_fresh: sync_age.is_some_and(|age| age < self.policy.revocation_bound),
         };
-        Ok(Overview { users, live_tokens, logins, node })
+        let introspections = self.introspection_hours();
+        Ok(Overview { users, live_tokens, logins, refused, introspections, now, node })
     }
 
     async fn try_count<T: Send + 'static>(

@@ -38,7 +38,8 @@ on_both! {
         let listed = listed.json();
         assert_eq!((&listed["count"], &listed["results"][1]["client_id"]), (&json!(2), &json!("billing")));
         let fields: Vec<_> = listed["results"][1].as_object().unwrap().keys().collect();
-        assert_eq!(fields, ["client_id", "created_at", "rotated_at"]);
+        let own = ["client_id", "created_at", "rotated_at", "grace_until", "note", "owner"];
+        assert_eq!(fields, [&own[..], &["last_used_at", "requests_today", "requests_yesterday"]].concat());
         assert_eq!(listed["results"][1]["rotated_at"], Value::Null);
 
         let second = with_secret(&app.post("/admin/clients/billing/rotate", &admin, &json!({})), 200);
@@ -97,6 +98,52 @@ on_both! {
         assert_eq!(app.delete("/admin/clients/billing", &admin).status, 204);
         node.wait_until_synced();
         assert!(!good(&sixth) && !good(&seventh), "a deleted client has no valid secret");
+    }
+
+    fn what_is_written_about_a_client_can_be_changed(db) {
+        let app = App::start(db);
+        let admin = app.admin_token();
+        let details = |client: &Value| json!([client["note"], client["owner"]]);
+        let listed = || details(&app.list("/admin/clients/")[1]);
+        let body = json!({"client_id": "billing", "note": "Invoices", "owner": " Žofie "});
+        assert_eq!(app.post("/admin/clients/", &admin, &body).status, 201);
+        assert_eq!(listed(), json!(["Invoices", "Žofie"]));
+        let answer = app.patch("/admin/clients/billing", &admin, &json!({"owner": "Team B"}));
+        assert_eq!((answer.status, details(&answer.json())), (200, json!(["Invoices", "Team B"])), "the note stays");
+        assert_eq!(app.patch("/admin/clients/billing", &admin, &json!({"note": "", "owner": "Team B"})).status, 200);
+        assert_eq!(listed(), json!(["", "Team B"]));
+        assert_eq!(app.patch("/admin/clients/billing", &admin, &json!({})).status, 200);
+        let entries: Vec<_> = app.list("/admin/audit/?action=client.update").iter().map(|entry| entry["details"].clone()).collect();
+        assert_eq!(entries, [json!({"note": ""}), json!({"owner": "Team B"})], "what is equal is no change");
+
+        for (field, most) in [("note", 500), ("owner", 150)] {
+            assert_eq!(app.patch("/admin/clients/billing", &admin, &json!({field: "ö".repeat(most)})).status, 200);
+            let fault = json!({field: [format!("Ensure this field has no more than {most} characters.")]});
+            let long = json!({field: "ö".repeat(most + 1)});
+            let answer = app.patch("/admin/clients/billing", &admin, &long);
+            assert_eq!((answer.status, answer.json()), (400, fault.clone()));
+            let mut new = long.clone();
+            new["client_id"] = json!("other");
+            let answer = app.post("/admin/clients/", &admin, &new);
+            assert_eq!((answer.status, answer.json()), (400, fault));
+            assert_eq!(app.patch("/admin/clients/nobody", &admin, &long).status, 404);
+            assert_eq!(app.patch("/admin/clients/billing", &admin, &json!({field: "a\u{0}b"})).status, 400);
+        }
+        assert_eq!(app.patch("/admin/clients/nobody", &admin, &json!({"note": "x"})).status, 404);
+        assert_eq!(app.list("/admin/clients/").len(), 2, "a refused client is not created");
+    }
+
+    fn the_end_of_an_old_secret_is_shown_until_it_has_passed(db) {
+        let app = App::start(db);
+        let admin = app.admin_token();
+        let shown = || app.list("/admin/clients/")[0]["grace_until"].clone();
+        assert_eq!(shown(), Value::Null);
+        with_secret(&app.post("/admin/clients/demo/rotate?grace=1h", &admin, &json!({})), 200);
+        assert_eq!(shown(), json!("2025-06-15T16:06:40.123456Z"));
+        app.clock.advance(short_of(Duration::from_hours(1)));
+        assert_ne!(shown(), Value::Null);
+        app.clock.advance(MICRO);
+        assert_eq!(shown(), Value::Null);
     }
 
     fn an_invalid_grace_rotates_nothing(db) {

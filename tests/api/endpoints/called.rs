@@ -70,6 +70,7 @@ impl Given {
             "set_password" => json!({"password": new}),
             "create_password_link" => json!({"expires_in": "2d"}),
             "create_client" => json!({"client_id": format!("{}_new", self.client_id)}),
+            "update_client" => json!({"note": "Invoices"}),
             _ => return None,
         })
     }

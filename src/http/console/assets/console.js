@@ -5,12 +5,13 @@
 function localise(root) {
   const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
   const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
   for (const time of root.querySelectorAll("time[datetime]:not([title])")) {
     const moment = new Date(time.dateTime);
     if (!Number.isNaN(moment.getTime())) {
-      const isDay = "day" in time.dataset;
-      time.title = isDay ? format.format(moment) : time.textContent;
-      time.textContent = (isDay ? day : format).format(moment);
+      const short = "day" in time.dataset ? day : "clock" in time.dataset ? clock : null;
+      time.title = short ? format.format(moment) : time.textContent;
+      time.textContent = (short ?? format).format(moment);
     }
   }
 }
@@ -102,7 +103,27 @@ function once(form) {
   });
 }
 
+// Dates of a filter mean days in the reader's time zone: sends by how many minutes it is ahead of UTC at their beginning.
+function zoned(form) {
+  const dates = form.querySelectorAll("input[type=date]");
+  for (const date of dates) {
+    const note = document.getElementById(`${date.id}-note`);
+    if (note && note.textContent === "UTC") {
+      note.textContent = "in your time zone";
+    }
+  }
+  form.addEventListener("submit", () => {
+    for (const date of dates) {
+      const days = date.name === "until" ? 1 : 0;
+      const [year, month, day] = date.value.split("-").map(Number);
+      const zone = form.elements.namedItem(`${date.name}_zone`);
+      zone.value = date.value ? -new Date(year, month - 1, day + days).getTimezoneOffset() : "";
+    }
+  });
+}
+
 localise(document);
+document.querySelectorAll("form[data-zoned]").forEach(zoned);
 document.querySelectorAll("form[method=post]").forEach(once);
 document.querySelectorAll("form[data-live]").forEach(live);
 document.querySelectorAll("button[data-copy]").forEach(copies);

@@ -24,7 +24,7 @@ use crate::http::error::HttpError;
 use crate::http::oauth::introspect::endpoints;
 use crate::http::oauth::paths;
 use crate::service::cache::ChangeSeq;
-use crate::service::{Introspection, Service};
+use crate::service::{Introspection, RequestCount, Service};
 
 /// The path, which is the route's name in metrics.
 const ROUTE: &str = paths::INTROSPECT;
@@ -40,10 +40,12 @@ pub(super) struct IntrospectLane {
     origins: Origins,
 }
 
-/// The `Authorization` that was accepted last, and the sequence number of changes at its lookup.
+/// The `Authorization` that was accepted last, the sequence number of changes at its lookup, and where its client's
+/// requests are counted.
 struct Accepted {
     header: Box<[u8]>,
     change_seq: ChangeSeq,
+    requests: RequestCount,
 }
 
 impl IntrospectLane {
@@ -61,7 +63,11 @@ impl IntrospectLane {
         let header = value.as_bytes();
         // While somebody guesses from this address, the router decides: its limit may refuse even a right guess.
         let is_watched = service.introspection.watches_clients_from(head.peer_addr.map(|peer| peer.ip()));
-        !is_watched && self.has_right_credentials(header, service) && self.origins.knows(head, service)
+        let accepts = !is_watched && self.has_right_credentials(header, service) && self.origins.knows(head, service);
+        if let (true, Some(accepted)) = (accepts, &*self.accepted.borrow()) {
+            accepted.requests.add();
+        }
+        accepts
     }
 
     fn has_right_credentials(&self, header: &[u8], service: &Service) -> bool {
@@ -72,8 +78,8 @@ impl IntrospectLane {
             return true;
         }
         let Some(encoded) = header.strip_prefix(b"Basic ") else { return false };
-        let Some(change_seq) = service.introspection.accepts_client(&basic(encoded)) else { return false };
-        *self.accepted.borrow_mut() = Some(Accepted { header: header.into(), change_seq });
+        let Some((change_seq, requests)) = service.introspection.accepts_client(&basic(encoded)) else { return false };
+        *self.accepted.borrow_mut() = Some(Accepted { header: header.into(), change_seq, requests });
         true
     }
 }

@@ -1,0 +1,3 @@
+drop table client_usage;
+alter table clients drop column owner;
+alter table clients drop column note;
