@@ -80,7 +80,7 @@ mod tests {
             [8, 2, 0, 1],
             "what was added in the third hour is noted at the beginning of the fourth"
         );
-        assert_eq!(active(&hours.list(at(27, 0), &total(11)))[..2], [1, 0], "a day later");
+        assert_eq!(active(&hours.list(at(26, 0), &total(11)))[..2], [1, 0], "a day later");
         hours.note(at(2, 0), &total(12));
         assert_eq!(active(&hours.list(at(3, 30), &total(12)))[23], 2, "a clock that was set back");
     }
