@@ -126,6 +126,7 @@ pub fn print_first_start(config: &Config, server: &Server, created: &FirstStart)
     let console =
         if server.addresses.is_empty() { String::new() } else { format!("In a browser: {base}/console/\n\n") };
     let (admin, password) = (&created.admin.0, created.admin.1.expose());
+    let keyword = config.http.auth_keywords.first().map_or("Token", String::as_str);
     let (name, key) = (config.http.login.name_field(), config.http.login.key_field());
     let (client_id, secret) = (&created.client.0, created.client.1.expose());
     line(&format!(
@@ -139,9 +140,9 @@ This is the first start: a superuser and a client were created. Their secrets ar
 
 TOKEN=$({curl} -s {base}/api-token-auth/ -d {name}={admin} -d password={password} | sed 's/.*\"{key}\":\"\\([^\"]*\\)\".*/\\1/')
 {curl} {base}/api-token-auth/ -d {name}={admin} -d password={password}
-{curl} {base}/me -H \"Authorization: Token $TOKEN\"
+{curl} {base}/me -H \"Authorization: {keyword} $TOKEN\"
 {curl} {base}/introspect -u {client_id}:{secret} -d token=$TOKEN
-{curl} -X POST {base}/admin/users/{admin}/regenerate -H \"Authorization: Token $TOKEN\"
+{curl} -X POST {base}/admin/users/{admin}/regenerate -H \"Authorization: {keyword} $TOKEN\"
 "
     ))
 }

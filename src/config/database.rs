@@ -42,10 +42,21 @@ impl Database {
     }
 }
 
+impl Database {
+    /// Whether no URL was set, so that the database is a file in the working directory.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        self.url.to_string() == DEFAULT_URL
+    }
+}
+
+/// The database without `DATABASE_URL`.
+const DEFAULT_URL: &str = "sqlite://jeton.db";
+
 /// The database's URL, which is read again while a server runs.
 pub(super) fn database_url(from: &mut Reader<'_>) -> DatabaseUrl {
     from.under("Database").read(
-        file("DATABASE_URL", "sqlite://jeton.db", "postgres://user:password@host/name, or sqlite://PATH"),
+        file("DATABASE_URL", DEFAULT_URL, "postgres://user:password@host/name, or sqlite://PATH"),
         DatabaseUrl::parse,
     )
 }

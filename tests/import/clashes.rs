@@ -3,6 +3,7 @@
 use super::{BEAS_KEY, add_drf_token, add_knox_token, counts, everything, import, imported, small};
 use crate::commands::{create_user, done, jeton, migrated};
 use crate::support::app::{App, Kind, TestDatabase};
+use crate::support::process::Jeton;
 use crate::{each_way, on_both};
 
 each_way! {
@@ -166,7 +167,18 @@ on_both! {
         assert_eq!(app.database.sql("select id from users order by id"), "1\n2\n3\n2000000000");
         source.sql("update auth_user set username = 'admin' where id = 1");
         let output = import(&source, &App::start(db).database, &[]);
-        let clash = "clash: user admin with id 1: the name admin has the id 2000000000 here\n";
+        let clash = "clash: user admin with id 1: the name admin has the id 2000000000 here, which jeton gave\n";
         assert!(output.status == 1 && output.stderr.contains(clash), "{output:?}");
     }
+}
+
+#[test]
+fn an_import_without_a_database_url_says_where_it_goes() {
+    let import = |jeton: &Jeton| {
+        let output = jeton.run_with_stdin(&["import", "csv", "--from", "-"], "username\nann\n");
+        assert_eq!(output.status, 0, "{output:?}");
+        output.stderr.contains("note: users are imported into jeton.db in this directory; DATABASE_URL names another")
+    };
+    assert!(import(&crate::serve::bare()));
+    assert!(!import(&crate::serve::bare().env("DATABASE_URL", "sqlite://other.db")));
 }

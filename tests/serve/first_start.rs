@@ -66,11 +66,13 @@ fn the_lines_of_a_first_start_can_be_pasted_and_a_second_start_has_none() {
 }
 
 #[test]
-fn the_lines_work_for_a_unix_socket_and_for_all_addresses() {
+fn the_lines_work_for_a_unix_socket_another_keyword_and_all_addresses() {
     let socket = bare();
     let path = socket.dir.path().join("jeton.sock");
     let socket = socket.env("JETON_LISTEN", format!("unix:{}", path.display()));
     assert_lines_work(&printed(&socket.spawn(&["serve"], Stdio::null())));
+    let keyword = bare().env("JETON_AUTH_KEYWORDS", "Api-Key");
+    assert_lines_work(&printed(&keyword.spawn(&["serve"], Stdio::null())));
     let everywhere = bare().env("JETON_LISTEN", "0.0.0.0:0");
     let server = everywhere.serve();
     assert_lines_work(&printed(&server));

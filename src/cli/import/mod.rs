@@ -25,6 +25,9 @@ pub enum ImportCommand {
 }
 
 pub fn run(command: ImportCommand, config: &Config) -> Result<(), Failure> {
+    if config.database.is_default() {
+        eprintln!("note: users are imported into jeton.db in this directory; DATABASE_URL names another database");
+    }
     match command {
         ImportCommand::Csv(arguments) => csv::import(arguments, config),
         ImportCommand::Django(arguments) => django::import_django(*arguments, config),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::domain::django::{DjangoUser, ImportedFields};
 use crate::domain::time::Timestamp;
+use crate::domain::user::FIRST_BOOTSTRAP_ID;
 use crate::store::FoundUser;
 
 /// A user of the source, and who they are here.
@@ -68,7 +69,8 @@ impl Reconciled {
                         reconciled.taken_ids += 1;
                     }
                     if let Some(holder) = same_name.filter(|holder| same_id != Some(*holder)) {
-                        reasons.push(format!("the name {name} has the id {holder} here"));
+                        let by = if holder >= FIRST_BOOTSTRAP_ID { ", which jeton gave" } else { "" };
+                        reasons.push(format!("the name {name} has the id {holder} here{by}"));
                     }
                     reconciled.clashes.push(format!("user {name} with id {}: {}", user.key, reasons.join(", and ")));
                 }
