@@ -95,6 +95,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "clients",
             "client_usage",
             "seals",
+            "expiring_or_unused",
             "login_networks",
             "last_logins",
             "usage",

@@ -23,6 +23,7 @@ mod disk;
 mod django;
 mod error;
 mod expiring_and_unused;
+mod expiring_or_unused;
 mod grants;
 mod group_changes;
 mod groups;
@@ -84,6 +85,7 @@ pub use client_usage::ClientRequests;
 pub use django::{DjangoSource, Origin};
 pub use error::StoreError;
 pub use expiring_and_unused::{ExpiringAndUnused, KindCounts};
+pub use expiring_or_unused::ExpiringOrUnused;
 pub use group_changes::GroupChange;
 pub use handle::Store;
 pub use import::{

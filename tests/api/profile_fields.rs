@@ -63,15 +63,16 @@ on_both! {
             visit.done(path, &fields)
         };
         visit.page("/console/users/new");
-        let page = send(&mut visit, "/console/users/new", &first);
+        send(&mut visit, "/console/users/new", &first);
         assert_has(&shown(&app, "alice"), &first, "created by a form");
+        let page = visit.page("/console/users/@alice/account");
         for (name, text) in &first {
             assert!(page.contains(&format!("name=\"{name}\" type=\"text\" value=\"{text}\"")), "{name}: {page}");
         }
         send(&mut visit, "/console/users/@alice", &second);
         assert_has(&shown(&app, "alice"), &second, "changed by a form");
         for (name, text) in &first {
-            let page = visit.page("/console/users/@alice");
+            let page = visit.page("/console/users/@alice/account");
             let (_, edition) = page.split_once("name=\"edition\" value=\"").unwrap();
             let back = Request::new("PATCH", "/admin/users/alice").token(&app.admin_token());
             assert_eq!(app.send(back.json(&json!({ *name: text }))).status, 200);

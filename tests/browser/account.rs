@@ -41,6 +41,7 @@ fn a_user_follows_an_invitation_and_looks_after_their_account() {
     staff.open("/console/users/new");
     staff.fill("Username", "mary");
     staff.click("Save");
+    staff.click("Account");
     staff.choose("The link is good for", "a day");
     staff.click("Password link");
     staff.sees("A password link for mary");

@@ -16,6 +16,7 @@ mod rights;
 mod sessions;
 mod sign_in;
 mod token;
+mod token_list;
 mod tokens;
 mod user;
 mod users;

@@ -25,6 +25,7 @@ mod sign_out;
 mod signed_in;
 mod token;
 pub(in crate::http) mod token_form;
+mod token_list;
 mod tokens;
 mod user;
 mod user_filter;

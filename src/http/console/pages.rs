@@ -9,7 +9,7 @@ use super::page::{PageResult, other_method};
 use super::visitor::Parameters;
 use super::{
     account, activity, assets, audit, bulk, clients, delete_user, explain, groups, new_user, overview, password_link,
-    sign_in, sign_out, token, tokens, user_tokens, users, users_csv,
+    sign_in, sign_out, token, token_list, tokens, user_tokens, users, users_csv,
 };
 use crate::http::endpoint::Access;
 
@@ -107,6 +107,7 @@ pub fn console_pages() -> Vec<WebPage> {
         page("/users/@{username}/tokens/{id}", token::show),
         form("/users/@{username}/tokens/{id}", token::update),
         form("/users/@{username}/tokens/{id}/revoke", tokens::revoke),
+        page("/tokens", token_list::list),
         page("/groups", groups::list),
         page("/groups/@{name}", groups::show),
         form("/groups/@{name}", groups::rename),

@@ -7,7 +7,7 @@ use crate::domain::page::{Page, PageRequest};
 use crate::domain::token::{FoundToken, ListedToken, TokenFacts, TokenSearch};
 use crate::domain::user::User;
 use crate::service::{AccountHolder, Error, Staff, Tokens};
-use crate::store::LiveTokens;
+use crate::store::{ExpiringOrUnused, LiveTokens};
 
 /// Which live tokens a list has; `None` matches all.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +58,34 @@ impl Tokens {
             unused_since: unused.map(|span| now.before(span)),
         };
         self.database.run(move |store| store.list_tokens(which, page, now)).await
+    }
+
+    /// Live tokens of active users that end within this time, the first ones first. Only the first `count_limit` are
+    /// counted.
+    pub async fn list_expiring_tokens(
+        &self,
+        within: Duration,
+        page: PageRequest,
+        count_limit: u32,
+        _: &Staff,
+    ) -> Result<Page<ListedToken>, Error> {
+        let now = self.clock.now();
+        let which = ExpiringOrUnused::ExpiringBy(now.after(within));
+        self.database.run(move |store| store.list_expiring_or_unused(which, page, count_limit, now)).await
+    }
+
+    /// Live tokens of active users that nobody has used for this time, the oldest first. Only the first `count_limit` are
+    /// counted.
+    pub async fn list_unused_tokens(
+        &self,
+        unused_for: Duration,
+        page: PageRequest,
+        count_limit: u32,
+        _: &Staff,
+    ) -> Result<Page<ListedToken>, Error> {
+        let now = self.clock.now();
+        let which = ExpiringOrUnused::UnusedSince(now.before(unused_for));
+        self.database.run(move |store| store.list_expiring_or_unused(which, page, count_limit, now)).await
     }
 
     /// Tokens of a user that have ended, newest first.
