@@ -24,7 +24,7 @@ fn name_columns_have_collation_c_whatever_the_databases_collation() {
     let found = database.sql(names);
     assert_eq!(
         found,
-        "clients.client_id groups.name login_networks.network meta.key tokens.client users.external_id users.username"
+        "client_usage.client_id clients.client_id groups.name login_networks.network meta.key tokens.client users.external_id users.username"
     );
 }
 

@@ -118,6 +118,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "token_rows",
             "groups",
             "audit",
+            "folded_sql",
             "transaction",
             "handle",
             "hints",

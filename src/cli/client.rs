@@ -124,9 +124,9 @@ pub fn run(command: ClientCommand, config: &Config) -> Result<(), Failure> {
             let columns = [
                 text("CLIENT ID"),
                 whole("LAST USED"),
-                whole("REQUESTS YESTERDAY"),
-                whole("CREATED"),
-                whole("ROTATED"),
+                whole("REQUESTS YESTERDAY").left_out(3),
+                whole("CREATED").left_out(1),
+                whole("ROTATED").left_out(2),
                 text("OWNER"),
                 text("NOTE"),
             ];

@@ -170,7 +170,7 @@ pub struct Filter {
     pub target: Option<String>,
     /// From exactly this address.
     pub address: Option<String>,
-    /// With this text in actor or target, whatever the case of its ASCII letters.
+    /// With this text in actor or target, whatever the case and without the accents.
     pub contains: Option<String>,
     /// At this time or later.
     pub since: Option<Timestamp>,

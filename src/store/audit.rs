@@ -7,9 +7,11 @@ use diesel::sql_types::{Bool, Text};
 use serde_json::Value;
 
 use super::connection::{Conn, storable};
+use super::folded_sql::{Engine, like_escaped};
 use super::schema::audit_log;
 use super::{Store, StoreError};
 use crate::domain::audit::{Action, ActivityKind, Actor, Entry, Filter};
+use crate::domain::folded::folded;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
 
@@ -50,13 +52,8 @@ struct EntryRow {
     details: String,
 }
 
-diesel::define_sql_function! {
-    /// It changes ASCII letters only: on SQLite always, on PostgreSQL by the columns' collation.
-    fn lower(text: Text) -> Text;
-}
-
 /// How many of the newest entries are searched for an address or for a part of a name.
-pub const MAX_SEARCHED: i64 = 100_000;
+pub const MAX_SEARCHED: i64 = 20_000;
 
 /// The id of the oldest entry that is searched; `None`: all are.
 fn oldest_searched(conn: &mut Conn) -> Result<Option<i64>, StoreError> {
@@ -93,6 +90,7 @@ impl Store {
             // No index finds these, so only the newest entries are searched.
             let newest =
                 if filter.address.is_some() || filter.contains.is_some() { oldest_searched(conn)? } else { None };
+            let engine = Engine::of(conn)?;
             let matching = || {
                 let mut query = audit_log::table.into_boxed();
                 if let Some(actor) = &filter.actor {
@@ -117,12 +115,15 @@ impl Store {
                     query = query.filter(audit_log::address.eq(address));
                 }
                 if let Some(text) = &filter.contains {
-                    let text = format!(
-                        "%{}%",
-                        text.to_ascii_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
-                    );
-                    let (actor, target) = (lower(audit_log::actor), lower(audit_log::target));
-                    query = query.filter(actor.like(text.clone()).escape('\\').or(target.like(text).escape('\\')));
+                    let pattern = format!("%{}%", like_escaped(text));
+                    let names = engine.folded("actor || ' ' || target");
+                    let like = sql::<Bool>(&names).sql(" like ");
+                    query = match engine {
+                        Engine::Postgres((before, after)) => {
+                            query.filter(like.sql(before).bind::<Text, _>(pattern).sql(after).sql(" escape '\\'"))
+                        }
+                        Engine::Sqlite => query.filter(like.bind::<Text, _>(folded(&pattern)).sql(" escape '\\'")),
+                    };
                 }
                 if let Some(oldest) = newest {
                     query = query.filter(audit_log::id.ge(oldest));

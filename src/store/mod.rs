@@ -24,6 +24,7 @@ mod django;
 mod error;
 mod expiring_and_unused;
 mod expiring_or_unused;
+mod folded_sql;
 mod grants;
 mod group_changes;
 mod groups;

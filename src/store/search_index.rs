@@ -6,7 +6,8 @@ use diesel::connection::SimpleConnection;
 use diesel::sql_types::{Bool, Text};
 
 use super::connection::{Conn, Role};
-use super::users::Engine;
+use super::folded_sql::Engine;
+use super::users::searched;
 use super::{Store, StoreError};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::safe_text::one_line;
@@ -104,7 +105,7 @@ fn build(conn: &mut Conn) -> Result<(), StoreError> {
                 where extname = 'pg_trgm'";
     let home = diesel::sql_query(home).get_result::<ExtensionSchema>(conn)?.name;
     log::info!("building the index of searches among users");
-    let searched = Engine::of(conn)?.searched();
+    let searched = searched(Engine::of(conn)?);
     conn.batch_execute(&format!(
         "create index concurrently users_search on users using gin (({searched}) {home}.gin_trgm_ops)"
     ))?;

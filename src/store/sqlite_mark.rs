@@ -49,14 +49,33 @@ impl Mark {
     }
 }
 
+/// How often the header is read at most, and the pause between two tries.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// The counters in the file's own header, regardless of its log; `None` if the file is missing or empty.
+///
+/// The file is read without locks, so a page that another process writes at this moment, as at a checkpoint, looks
+/// malformed. It is read again then.
 pub fn mark_in(path: &Path) -> Result<Option<Mark>, StoreError> {
     if metadata(path)?.is_none_or(|file| file.len() == 0) {
         return Ok(None);
     }
     require(path, Access::READ_OK)?;
-    query_file(path, false, Duration::ZERO, mark_of).map(Some)
+    let mut tries = 1;
+    loop {
+        match query_file(path, false, Duration::ZERO, mark_of) {
+            Err(StoreError::Unavailable(words)) if words.contains(MALFORMED) && tries < TRIES => {
+                tries += 1;
+                std::thread::sleep(PAUSE);
+            }
+            read => return read.map(Some),
+        }
+    }
 }
+
+/// What SQLite calls a page that it cannot understand (`SQLITE_CORRUPT`).
+const MALFORMED: &str = "disk image is malformed";
 
 #[derive(diesel::QueryableByName)]
 struct UserVersion {

@@ -97,7 +97,7 @@ fn a_user_follows_an_invitation_and_looks_after_their_account() {
     browser.sees("To your tokens, your password and your name.");
     assert_eq!(browser.path(), "/account/sign-in");
     staff.open("/");
-    staff.sees("The last 24 hours");
+    staff.sees("Logins in the last 24 hours");
     assert_eq!(staff.path(), "/console/");
 }
 

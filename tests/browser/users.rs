@@ -74,13 +74,13 @@ fn a_user_is_created_changed_locked_out_and_deleted() {
     app.login("mary", "another lantern in a fog");
 
     browser.click("Activity");
-    browser.sees("user.password");
+    browser.sees("password set");
     browser.click("Delete");
     browser.sees("Delete mary?");
     browser.click("Delete");
     browser.sees("mary was deleted.");
     browser.click("Audit");
-    browser.sees("user.delete");
+    browser.sees("user deleted");
     browser.click("Sign out");
     browser.sees("For staff.");
     browser.open("/console/audit");

@@ -116,6 +116,15 @@ on_both! {
         }
     }
 
+    fn a_key_as_an_argument_is_refused_and_not_printed(db) {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database);
+        let key = "c32b5d0a".repeat(5);
+        let output = jeton.run(&["token", "explain", &key]);
+        assert!(output.status == 1 && output.stderr.contains("on standard input"), "{output:?}");
+        assert!(!format!("{output:?}").contains(&key), "{output:?}");
+    }
+
     fn a_key_is_explained_however_it_was_copied(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);

@@ -161,6 +161,35 @@ on_both! {
         assert_eq!(counts(&target), "0|0|0|0");
     }
 
+    fn what_many_users_have_in_common_makes_nobody_the_same_person(db) {
+        let source = small(db);
+        for password in ["", "!", "x", "!x", "md5$$5f4dcc3b5aa765d61d8327deb882cf99"] {
+            source.sql(&format!("update auth_user set password = '{password}', date_joined = '2020-01-01 00:00:00'"));
+            let target = TestDatabase::new(db);
+            imported(&source, &target, &["--new-ids", "--skip-bad"]);
+            source.sql("update auth_user set username = 'other-' || username");
+            for more in [&["--new-ids"][..], &["--new-ids", "--update"]] {
+                let output = import(&source, &target, more);
+                assert!(output.status == 1 && output.stderr.contains("clash: user other-"), "{password}: {output:?}");
+            }
+            source.sql("update auth_user set username = replace(username, 'other-', '')");
+        }
+        // Somebody who was renamed has the salted hash and the moment of before.
+        for proof in [
+            "password = 'pbkdf2_sha256$1$salt$RfC9FKkxGYOZGPlOLm+bImN3XqWRWj+XH3Z0O+45Pns='",
+            "password = '!aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789aBcD'",
+            "password = '', date_joined = '2020-01-01 10:11:12.345678'",
+        ] {
+            let (source, target) = (small(db), TestDatabase::new(db));
+            source.sql("delete from authtoken_token; delete from knox_authtoken; delete from auth_user where id > 1");
+            source.sql(&format!("update auth_user set {proof}"));
+            imported(&source, &target, &[]);
+            source.sql("update auth_user set username = 'renamed'");
+            imported(&source, &target, &["--update"]);
+            assert_eq!(target.sql("select username from users"), "renamed", "{proof}");
+        }
+    }
+
     fn ids_of_bootstrap_users_do_not_clash(db) {
         let (source, app) = (small(Kind::Sqlite), App::start(db));
         imported(&source, &app.database, &[]);
@@ -177,7 +206,7 @@ fn an_import_without_a_database_url_says_where_it_goes() {
     let import = |jeton: &Jeton| {
         let output = jeton.run_with_stdin(&["import", "csv", "--from", "-"], "username\nann\n");
         assert_eq!(output.status, 0, "{output:?}");
-        output.stderr.contains("note: users are imported into jeton.db in this directory; DATABASE_URL names another")
+        output.stderr.contains("note: this is about jeton.db in this directory; DATABASE_URL names another database")
     };
     assert!(import(&crate::serve::bare()));
     assert!(!import(&crate::serve::bare().env("DATABASE_URL", "sqlite://other.db")));

@@ -8,7 +8,7 @@ use crate::support::app::TestDatabase;
 use crate::{each_way, on_both};
 
 const MAP: [&str; 2] = ["--map", "is_active=is_active,is_active=not:deleted_at"];
-const SAYS: &str = "error: nothing was imported: the last import of auth_user had --map is_active=is_active --map \
+const SAYS: &str = "error: nothing was imported: the last import from this project had --map is_active=is_active --map \
                     is_active=not:deleted_at; write it again, or --changed-flags if it no longer holds\n";
 
 each_way! {
@@ -49,11 +49,29 @@ on_both! {
         let dump = json!([ann]).to_string();
         for more in [&["--update"][..], &["--update", "--dry-run"], &["--user-table", "auth.User"]] {
             let output = import_text(&jeton, &dump, more);
-            let why = "the last import of auth_user had --username-column email; write it again";
+            let why = "the last import from this project had --username-column email; write it again";
             assert!(output.status == 1 && output.stderr.contains(why), "{output:?}");
         }
         let output = import_text(&jeton, &dump, &["--update", "--username-column", "email"]);
         assert_eq!((output.status, target.sql("select username from users")), (0, "ann@example.com".into()), "{output:?}");
+    }
+
+    fn another_table_of_users_does_not_forget_the_flags(db) {
+        let (source, target) = (small(db), TestDatabase::new(db));
+        source.sql("alter table auth_user add blocked boolean; update auth_user set blocked = true where id = 2");
+        source.sql("create view people as select * from auth_user where id <> 3");
+        let map = ["--map", "is_active=not:blocked"];
+        imported(&source, &target, &[&map[..], &["--user-table", "people"]].concat());
+        let active = || target.sql("select case when is_active then 1 else 0 end from users order by id");
+        assert_eq!(active(), "1\n0");
+        for more in [&["--update"][..], &["--update", "--user-table", "people"], &["--update", "--user-table", "auth_user"]] {
+            let output = import(&source, &target, more);
+            assert!(output.status == 1 && output.stderr.contains("had --map is_active=not:blocked"), "{output:?}");
+        }
+        let output = import(&source, &target, &map);
+        assert!(output.status == 1 && output.stderr.contains("had --user-table people; write it again"), "{output:?}");
+        imported(&source, &target, &[&map[..], &["--user-table", "auth_user", "--changed-flags"]].concat());
+        assert_eq!(active(), "1\n0\n1");
     }
 
     fn every_flag_that_says_how_to_read_is_remembered(db) {
@@ -71,7 +89,7 @@ on_both! {
             let (source, target) = (small(db), TestDatabase::new(db));
             imported(&source, &target, &given);
             let output = import(&source, &target, &[]);
-            let why = format!("the last import of auth_user had {} {}", given[0], given[1].replace("72h", "3d"));
+            let why = format!("the last import from this project had {} {}", given[0], given[1].replace("72h", "3d"));
             assert!(output.status == 1 && output.stderr.contains(&why), "{given:?}: {output:?}");
             imported(&source, &target, &given);
         }

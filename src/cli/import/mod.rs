@@ -25,13 +25,14 @@ pub enum ImportCommand {
 }
 
 pub fn run(command: ImportCommand, config: &Config) -> Result<(), Failure> {
-    if config.database.is_default() {
-        eprintln!("note: users are imported into jeton.db in this directory; DATABASE_URL names another database");
-    }
     match command {
-        ImportCommand::Csv(arguments) => csv::import(arguments, config),
-        ImportCommand::Django(arguments) => django::import_django(*arguments, config),
+        ImportCommand::Csv(arguments) => csv::import(arguments, config)?,
+        ImportCommand::Django(arguments) => django::import_django(*arguments, config)?,
     }
+    if config.database.is_default() {
+        eprintln!("note: this is about jeton.db in this directory; DATABASE_URL names another database");
+    }
+    Ok(())
 }
 
 /// Warns of imported password hashes with which users cannot log in.

@@ -13,10 +13,18 @@ pub struct Explain {
     /// Print the admin API's JSON object
     #[arg(long)]
     json: bool,
+    /// A key would be in the list of processes and in the shell's history, so it is refused without being printed.
+    #[arg(hide = true)]
+    key: Option<String>,
 }
 
 /// Prints the reason to standard output, and to standard error everything else that the API says.
 pub fn explain(arguments: &Explain, config: &Config) -> Result<(), Failure> {
+    if arguments.key.is_some() {
+        return Err(Failure::new(
+            "give the key on standard input, not as an argument, which other users of this machine can see",
+        ));
+    }
     with_service(config, |service, caller| async move {
         let explanation = service.tokens.explain(copied_key(&key()?), &caller).await?;
         let object = object(&explanation)?;

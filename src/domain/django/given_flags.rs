@@ -14,10 +14,13 @@ use super::table_options::TokenTableOptions;
 pub struct GivenFlags(BTreeMap<String, String>);
 
 impl GivenFlags {
-    /// The flags of these options that are not Django's defaults. `--user-table` says which source it is.
+    /// The flags of these options that are not Django's defaults.
     #[must_use]
     pub fn of(options: &DjangoOptions) -> Self {
         let mut flags = Self::default();
+        if options.user_table != "auth_user" {
+            flags.add("user-table", "", &options.user_table);
+        }
         if options.username_column != "username" {
             flags.add("username-column", "", &options.username_column);
         }

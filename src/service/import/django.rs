@@ -136,8 +136,8 @@ impl ImportRun {
             return Ok(given);
         }
         Err(StoreError::Unusable(format!(
-            "nothing was imported: the last import of {} had {}; write it again, or --changed-flags if it no longer holds",
-            self.source.options().user_table,
+            "nothing was imported: the last import from this project had {}; write it again, or --changed-flags if it no \
+             longer holds",
             forgotten.join(" ")
         )))
     }

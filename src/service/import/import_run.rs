@@ -48,10 +48,11 @@ impl ImportRun {
         self.source.has_integer_keys() && !self.options.new_ids
     }
 
-    /// The name of the source, which is the same at each import from it, from its database or from a dump.
+    /// The name of the source, which is the same at each import from it, from its database or from a dump, whichever
+    /// table the users are read from.
     pub fn source_name(&self) -> String {
         let prefix = (!self.keeps_ids()).then_some(&self.options.external_prefix);
-        json!([prefix, self.source.options().user_table]).to_string()
+        json!([prefix]).to_string()
     }
 
     /// The external id of the user with this key; `None` if the key is the id.

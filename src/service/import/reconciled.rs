@@ -82,16 +82,30 @@ impl Reconciled {
 
 /// Whether a user here with the same id and name was imported as somebody else: in two projects `1 admin` may be two people.
 fn is_another_person(here: &FoundUser, source: &DjangoUser) -> bool {
-    here.imported.is_some() && source.date_joined.is_some() && !is_same_person(here, source)
+    let Some(remembered) = &here.imported else { return false };
+    let joined_then = source.date_joined.is_none_or(|joined| millis(joined) == millis(here.user.date_joined));
+    let hash = ImportedFields::password(&source.user.password);
+    !joined_then && remembered.fields.get_password() != Some(hash)
 }
 
 /// Whether a user here who has another name was imported as this user. Names change; the moment of joining does not, and
-/// no two people have one hash. A dump has milliseconds.
+/// no two people have one salted hash. A moment of whole seconds may be many users' at once, as in fixtures.
 fn is_same_person(here: &FoundUser, source: &DjangoUser) -> bool {
-    let millis = |moment: Timestamp| moment.as_micros().div_euclid(1000);
-    let hash = ImportedFields::password(&source.user.password);
-    here.imported.as_ref().is_some_and(|remembered| {
-        source.date_joined.map(millis) == Some(millis(here.user.date_joined))
-            || remembered.fields.get_password() == Some(hash)
-    })
+    let Some(remembered) = &here.imported else { return false };
+    let joined = source.date_joined.map(millis).filter(|joined| joined.rem_euclid(1000) != 0);
+    let hash = &source.user.password;
+    joined == Some(millis(here.user.date_joined))
+        || is_only_ones(hash.as_str()) && remembered.fields.get_password() == Some(ImportedFields::password(hash))
+}
+
+/// A dump has milliseconds.
+const fn millis(moment: Timestamp) -> i64 {
+    moment.as_micros().div_euclid(1000)
+}
+
+/// Whether a stored password cannot be two people's: it has a salt, or is what Django stores for none, which is `!` and a
+/// random text.
+fn is_only_ones(stored: &str) -> bool {
+    let is_unsalted = ["md5$$", "sha1$$"].iter().any(|format| stored.starts_with(format));
+    stored.contains('$') && !is_unsalted || stored.starts_with('!') && stored.len() > 20
 }

@@ -226,9 +226,17 @@ fn ended(
     notes: &mut Vec<String>,
 ) -> Result<(), StoreError> {
     let looked_at = |name: &str| options.map.columns().any(|column| column.name == name);
-    let active: Vec<&str> = options.map.all("is_active").map(|column| column.name.as_str()).collect();
-    if active.is_empty() && !columns.iter().any(|column| column.is("is_active")) {
+    let active: Vec<String> = options.map.all("is_active").map(ToString::to_string).collect();
+    let has_own = columns.iter().any(|column| column.is("is_active"));
+    if active.is_empty() && !has_own {
         return Ok(());
+    }
+    if has_own && !active.is_empty() && !looked_at("is_active") {
+        notes.push(
+            "the column is_active is not looked at, because --map names others; to look at it too, add --map \
+             is_active=is_active"
+                .into(),
+        );
     }
     let before = if active.is_empty() { "is_active".to_owned() } else { active.join(",is_active=") };
     for column in columns.iter().filter(|column| ENDED.iter().any(|name| column.is(name)) && !looked_at(&column.name)) {

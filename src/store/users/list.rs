@@ -7,7 +7,8 @@ use diesel::sql_types::{Bool, Text};
 use crate::domain::folded::{folded, words};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::user::{LastLogin, User, UserFilter, UserOrder};
-use crate::store::connection::{Conn, MultiBackend, storable};
+use crate::store::connection::{MultiBackend, storable};
+use crate::store::folded_sql::{Engine, like_escaped};
 use crate::store::schema::{user_groups, users};
 use crate::store::user_rows::{UserRow, with_groups};
 use crate::store::{Store, StoreError, groups};
@@ -21,42 +22,9 @@ const MAX_SEARCH_CHARS: usize = 1000;
 const SEARCHED: &str =
     "' ' || username || ' ' || first_name || ' ' || last_name || ' ' || email || ' ' || coalesce(external_id, '')";
 
-/// PostgreSQL's expression for `domain::folded` of what stands between the two parts. Usernames have the collation "C",
-/// which lowers ASCII only; the database's default collation knows all letters. The database folds both sides, so that a
-/// word matches itself even if the database does not know the lower case of its letters.
-const FOLDED_UTF8: (&str, &str) = (
-    "replace(replace(replace(translate(regexp_replace(normalize(lower((",
-    ") collate \"default\"), NFKD), '[\\u0300-\\u036f]', '', 'g'), 'łøđıħŧς', 'lodihtσ'), 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe')",
-);
-
-/// The same in a database of another encoding, which does not know what a letter is.
-const FOLDED_BYTES: (&str, &str) = ("lower((", ") collate \"default\")");
-
-/// Whose SQL a query is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Engine {
-    /// PostgreSQL, with the parts of its expression for folded text.
-    Postgres((&'static str, &'static str)),
-    Sqlite,
-}
-
-impl Engine {
-    pub fn of(conn: &mut Conn) -> Result<Self, StoreError> {
-        let pg = match conn {
-            Conn::Pg(pg) => pg,
-            Conn::Sqlite(_) => return Ok(Self::Sqlite),
-        };
-        let is_utf8: bool = diesel::select(sql::<Bool>("getdatabaseencoding() = 'UTF8'")).get_result(pg)?;
-        Ok(Self::Postgres(if is_utf8 { FOLDED_UTF8 } else { FOLDED_BYTES }))
-    }
-
-    /// The folded text that is searched. PostgreSQL's index is of exactly this expression.
-    pub fn searched(self) -> String {
-        match self {
-            Self::Postgres((before, after)) => format!("{before}{SEARCHED}{after}"),
-            Self::Sqlite => format!("folded({SEARCHED})"),
-        }
-    }
+/// The folded text that is searched. PostgreSQL's index is of exactly this expression.
+pub(in crate::store) fn searched(engine: Engine) -> String {
+    engine.folded(SEARCHED)
 }
 
 /// A word with fewer letters than this has no trigram, so the index finds it only at the start of a word.
@@ -122,7 +90,7 @@ type Condition = Box<dyn BoxableExpression<users::table, MultiBackend, SqlType =
 fn has_word(word: &str, at_start: bool, engine: Engine) -> Condition {
     let start = if at_start { " " } else { "" };
     let pattern = format!("%{start}{}%", like_escaped(word));
-    let like = sql::<Bool>(&engine.searched()).sql(" like ");
+    let like = sql::<Bool>(&searched(engine)).sql(" like ");
     match engine {
         Engine::Postgres((before, after)) => {
             let like = like.sql(before).bind::<Text, _>(pattern).sql(after);
@@ -173,8 +141,4 @@ fn matching(filter: &UserFilter, group: Option<i64>, engine: Engine) -> users::B
         query = query.filter(users::id.eq_any(members));
     }
     query
-}
-
-fn like_escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }

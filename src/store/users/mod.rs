@@ -16,7 +16,7 @@ use super::schema::users;
 use super::user_rows::{UserRow, by_id, with_groups};
 use super::{Store, StoreError, groups};
 use crate::domain::user::{LoginName, User, UsernameCase};
-pub(super) use list::Engine;
+pub(super) use list::searched;
 pub(super) use update::difference;
 
 impl Store {
