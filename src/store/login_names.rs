@@ -110,9 +110,13 @@ fn lowered_by_locale(pg: &mut PgConnection, folded: &str) -> Result<Option<Vec<S
         if letter == 'σ' {
             lowered.extend(lowered.clone().into_iter().map(|text| text + "ς"));
             let half = lowered.len() / 2;
-            lowered[..half].iter_mut().for_each(|text| text.push(letter));
+            for text in &mut lowered[..half] {
+                text.push(letter);
+            }
         } else {
-            lowered.iter_mut().for_each(|text| text.push(letter));
+            for text in &mut lowered {
+                text.push(letter);
+            }
         }
     }
     Ok(Some(lowered))

@@ -66,7 +66,9 @@ fn logouts_are_answered_as_by_dj_rest_auth() {
         ];
         let mut answers: Vec<Value> = requests.iter().map(|request| facts(&request.send(addr))).collect();
         // `GET` is allowed there, but a 405 unless `ACCOUNT_LOGOUT_ON_GET` is set.
-        answers.iter_mut().for_each(|answer| answer["headers"][1] = Value::Null);
+        for answer in &mut answers {
+            answer["headers"][1] = Value::Null;
+        }
         answers
     };
     let peer = answers(project.addr);
