@@ -8,6 +8,8 @@ use crate::service::metrics::Results;
 
 const HOURS: usize = 24;
 const SECONDS: i64 = 3600;
+/// How many hours are remembered: a few more than are shown.
+const KEPT: i64 = 48;
 
 /// The totals at the beginning of each hour in which something was noted, the oldest first.
 #[derive(Default)]
@@ -22,7 +24,7 @@ impl IntrospectionHours {
             // The first hour has everything since the start of this process.
             let totals = if starts.is_empty() { Results::default() } else { totals.clone() };
             starts.push((hour, totals));
-            starts.retain(|(start, _)| hour - start < 2 * HOURS as i64);
+            starts.retain(|(start, _)| hour - start < KEPT);
         }
     }
 
