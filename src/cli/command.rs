@@ -86,8 +86,14 @@ pub fn own_commands() -> clap::Command {
     Cli::command()
 }
 
+/// The commands as a shell completes them. Settings are completed after `jeton` alone: after each command they would hide
+/// its own options.
+pub fn with_setting_flags() -> clap::Command {
+    setting_flags().fold(own_commands(), clap::Command::arg)
+}
+
 /// The flags of the settings. Secrets have none, because flags are visible in the process list, but files with secrets do.
-pub fn setting_flags() -> impl Iterator<Item = Arg> {
+fn setting_flags() -> impl Iterator<Item = Arg> {
     let flag = |name: String, flag: String, help: String| {
         Arg::new(name).long(flag).value_name("VALUE").help(help).help_heading("Settings")
     };

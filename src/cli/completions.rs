@@ -5,7 +5,6 @@ use clap_complete::generate;
 use clap_complete::shells;
 
 use super::Failure;
-use super::command::{own_commands, setting_flags};
 use super::output::line;
 
 #[derive(Args)]
@@ -22,9 +21,8 @@ enum Shell {
     Fish,
 }
 
-/// Prints the script. Settings are completed after `jeton` alone: after each command they would hide its own options.
-pub fn completions(arguments: &CompletionsArguments) -> Result<(), Failure> {
-    let mut commands = setting_flags().fold(own_commands(), clap::Command::arg);
+/// Prints the script for these commands.
+pub fn completions(arguments: &CompletionsArguments, mut commands: clap::Command) -> Result<(), Failure> {
     let mut script = Vec::new();
     match arguments.shell {
         Shell::Bash => generate(shells::Bash, &mut commands, "jeton", &mut script),

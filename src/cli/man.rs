@@ -6,7 +6,6 @@ use clap::Args;
 use clap_mangen::{Man, generate_to};
 
 use super::Failure;
-use super::command::own_commands;
 
 #[derive(Args)]
 pub struct ManArguments {
@@ -14,10 +13,10 @@ pub struct ManArguments {
     folder: PathBuf,
 }
 
-/// Writes a page for each command, and one for the settings.
-pub fn man(arguments: &ManArguments) -> Result<(), Failure> {
+/// Writes a page for each of these commands, and one for the settings.
+pub fn man(arguments: &ManArguments, commands: clap::Command) -> Result<(), Failure> {
     let failed = |error| Failure::new(format!("{}: {error}", arguments.folder.display()));
-    generate_to(own_commands(), &arguments.folder).map_err(failed)?;
+    generate_to(commands, &arguments.folder).map_err(failed)?;
     // In the same section, so that all pages go to one folder.
     std::fs::write(arguments.folder.join("jeton-settings.1"), settings_page()?).map_err(failed)?;
     eprintln!("wrote the manual pages to {}; man(1) finds them if the folder is a man1", arguments.folder.display());

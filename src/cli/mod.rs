@@ -55,8 +55,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command = match cli.command.unwrap_or(Command::Serve) {
         // These are about the program itself, and work whatever the settings are.
         Command::Settings => return ended(settings::settings()),
-        Command::Completions(arguments) => return ended(completions::completions(&arguments)),
-        Command::Man(arguments) => return ended(man::man(&arguments)),
+        Command::Completions(arguments) => {
+            return ended(completions::completions(&arguments, command::with_setting_flags()));
+        }
+        Command::Man(arguments) => return ended(man::man(&arguments, command::own_commands())),
         command => command,
     };
     let (flags, environment) = (flags(&matches), environment());

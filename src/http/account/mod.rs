@@ -1,6 +1,7 @@
 //! `/account/`: web pages on which users manage their own tokens, password and name, and the page that a link for a
 //! password leads to. Made as the console is, with sessions of their own.
 
+mod error_page;
 mod form_key;
 mod frame;
 mod pages;
@@ -26,6 +27,6 @@ const PASSWORD_RULES: &str = "At least 8 characters, not only digits, not a comm
 /// The routes of the pages, and of `/` for browsers.
 pub fn routes(config: &mut web::ServiceConfig) {
     let pages = scope("/account", account_pages());
-    let pages = pages.wrap(from_fn(frame::in_own_frame)).wrap(from_fn(with_security_headers));
+    let pages = pages.wrap(from_fn(error_page::in_own_frame)).wrap(from_fn(with_security_headers));
     config.service(pages.default_service(web::to(not_found))).configure(start::routes);
 }

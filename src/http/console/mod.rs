@@ -98,7 +98,9 @@ async fn with_navigation(response: ServiceResponse) -> ServiceResponse {
     let Some(state) = request.app_data::<State>() else { return response };
     let Ok(signed_in) = SignedIn::of(&request, state).await else { return response };
     let error = response.response().error().and_then(|error| error.as_error::<page::Refusal>());
-    let Some(mut page) = error.map(|refusal| refusal.page(Some(&signed_in))) else { return response };
+    let Some(mut page) = error.map(|refusal| refusal.page(|heading| signed_in.frame(heading, ""))) else {
+        return response;
+    };
     let (request, old) = response.into_parts();
     for (name, value) in old.headers() {
         if !page.headers().contains_key(name) {

@@ -7,7 +7,6 @@ use actix_web::http::header::{ContentType, LOCATION, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 
-use super::signed_in::SignedIn;
 use crate::http::error::{HttpError, whole_seconds};
 use crate::service::Error;
 use crate::store::StoreError;
@@ -107,7 +106,7 @@ impl ResponseError for Refusal {
     /// The page as a stranger sees it. `with_navigation` gives it the frame of whoever is signed in.
     fn error_response(&self) -> HttpResponse {
         self.log();
-        self.page(None)
+        self.page(Frame::plain)
     }
 }
 
@@ -121,16 +120,16 @@ impl Refusal {
         }
     }
 
-    /// The page, with the navigation of whoever is signed in.
-    pub fn page(&self, signed_in: Option<&SignedIn>) -> HttpResponse {
+    /// The page, in the frame that `framed` makes for its heading.
+    pub fn page(&self, framed: impl Fn(&str) -> Frame) -> HttpResponse {
         match self {
             Self::SignIn(location) => see_other(location),
             Self::Page(status, sentence) | Self::Body(HttpError::Detail(status, sentence)) => {
-                error_page(*status, sentence, signed_in)
+                error_page(*status, sentence, framed)
             }
             Self::Service(error) => {
                 let (status, sentence) = status_and_sentence(error);
-                let page = error_page(status, &sentence, signed_in);
+                let page = error_page(status, &sentence, framed);
                 match error {
                     Error::Throttled(wait) => with_retry_after(page, whole_seconds(*wait)),
                     _ if status == StatusCode::SERVICE_UNAVAILABLE => with_retry_after(page, 1),
@@ -139,7 +138,7 @@ impl Refusal {
             }
             Self::Body(other) => {
                 let refusal = other.error_response();
-                let mut page = error_page(refusal.status(), &other.to_string(), signed_in);
+                let mut page = error_page(refusal.status(), &other.to_string(), framed);
                 if let Some(seconds) = refusal.headers().get(RETRY_AFTER) {
                     page.headers_mut().insert(RETRY_AFTER, seconds.clone());
                 }
@@ -210,9 +209,9 @@ struct ErrorPage<'a> {
 /// The sentence of an error page, for whoever shows it in another frame.
 pub struct ErrorSentence(pub String);
 
-fn error_page(status: StatusCode, sentence: &str, signed_in: Option<&SignedIn>) -> HttpResponse {
+fn error_page(status: StatusCode, sentence: &str, framed: impl Fn(&str) -> Frame) -> HttpResponse {
     let heading = status.canonical_reason().unwrap_or("Error");
-    let frame = signed_in.map_or_else(|| Frame::plain(heading), |signed_in| signed_in.frame(heading, ""));
+    let frame = framed(heading);
     let mut page = html(status, &ErrorPage { frame, status: status.as_u16(), heading, sentence });
     page.extensions_mut().insert(ErrorSentence(sentence.to_owned()));
     page

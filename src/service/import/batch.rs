@@ -7,7 +7,6 @@ use serde_json::json;
 use super::decision::as_user;
 use super::import_run::{ImportRun, Pass};
 use super::reconciled::Reconciled;
-use super::tokens::Got;
 use super::{Imported, Progress, count, created_entry};
 use crate::domain::audit::Action;
 use crate::domain::django::{DjangoUser, ImportedFields};
@@ -146,6 +145,15 @@ impl Batch<'_, '_> {
             (self.import_run.on_progress)(Progress::Bad(message));
         }
     }
+}
+
+/// What a user got.
+#[derive(Default)]
+pub struct Got {
+    /// New tokens.
+    pub tokens: u64,
+    /// Tokens that were here already, and now end.
+    pub ends: u64,
 }
 
 /// One entry for each new user, and for each existing user one for new tokens, and one for tokens that now end.

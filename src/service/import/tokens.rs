@@ -2,21 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::batch::{Batch, People};
+use super::batch::{Batch, Got, People};
 use super::import_run::Pass;
 use super::{Counts, count};
 use crate::domain::django::{DjangoKey, DjangoToken, TokenTable};
 use crate::domain::token::{Token, TokenDigest};
 use crate::store::{ImportedEnd, ImportedToken, StoreError, TokenOwner};
-
-/// What a user got.
-#[derive(Default)]
-pub struct Got {
-    /// New tokens.
-    pub tokens: u64,
-    /// Tokens that were here already, and now end.
-    pub ends: u64,
-}
 
 struct NewTokens {
     new: Vec<DjangoToken>,

@@ -6,7 +6,8 @@ use super::key::UserKey;
 use super::memberships::{Groups, find_groups};
 use super::rows::UserTable;
 use super::schema::{Schema, quoted};
-use super::token_tables::{TokenQueries, TokenTables, find_token_tables};
+use super::token_queries::TokenQueries;
+use super::token_tables::{TokenTables, find_token_tables};
 use crate::domain::django::DjangoOptions;
 use crate::domain::profile::ProfileField;
 

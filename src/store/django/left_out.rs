@@ -2,7 +2,7 @@
 
 use super::super::StoreError;
 use super::schema::{Column, Schema, quoted};
-use super::token_tables::TokenQueries;
+use super::token_queries::TokenQueries;
 use crate::domain::django::DjangoOptions;
 
 /// Those with rows, and what a person may add to import them.

@@ -12,6 +12,7 @@ mod origin;
 mod reading;
 mod rows;
 mod schema;
+mod token_queries;
 mod token_tables;
 
 use super::connection::Conn;

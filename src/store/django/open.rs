@@ -11,7 +11,7 @@ use super::super::manager::with_parameters;
 use super::super::system_roots::with_system_roots;
 use super::super::{Store, StoreError, sqlite_file, tls};
 use super::origin::Origin;
-use super::rows::Word;
+use super::schema::Word;
 use crate::domain::database_url::DatabaseUrl;
 
 /// The byte of SQLite's header that says whether the file is in WAL mode, and its value then.

@@ -9,7 +9,8 @@ use super::super::connection::{Conn, MultiBackend};
 use super::DjangoSource;
 use super::catalogue::Paged;
 use super::origin::Origin;
-use super::rows::{Count, KeyText, TokenRow, UserRow};
+use super::rows::{KeyText, TokenRow, UserRow};
+use super::schema::Count;
 use crate::domain::django::{BadRow, Dates, DjangoToken, DjangoUser};
 
 /// How many rows are read at once: what bounds the memory of an import.

@@ -4,9 +4,10 @@ use diesel::QueryableByName;
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql};
 use diesel::row::NamedRow;
-use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+use diesel::sql_types::{Binary, Nullable};
 
-use super::token_tables::TokenQueries;
+use super::schema::NOT_TEXT;
+use super::token_queries::TokenQueries;
 use crate::domain::django::{
     BadRow, Dates, DjangoKey, DjangoOptions, DjangoToken, DjangoUser, TokenTable, flag, knox_digest,
 };
@@ -16,22 +17,8 @@ use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
 use crate::domain::user::{MAX_EXTERNAL_ID_BYTES, MAX_USERNAME_BYTES, NewUser};
 
-#[derive(QueryableByName)]
-pub struct Count {
-    #[diesel(sql_type = BigInt)]
-    pub count: i64,
-}
-
-#[derive(QueryableByName)]
-pub struct Word {
-    #[diesel(sql_type = Text)]
-    pub word: String,
-}
-
 const TOO_LONG: &str = "is longer than 1024 bytes";
 
-/// What stands in a query's answer for a value that is no text. It is no UTF-8, so no text equals it.
-pub const NOT_TEXT: &[u8] = &[0xc0];
 const IS_NO_TEXT: &str = "is no text";
 
 /// Text as raw bytes: SQLite does not guarantee UTF-8, and Diesel would replace invalid bytes.

@@ -1,12 +1,26 @@
 //! What tables, columns and foreign keys a Django project's database has.
 
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::{QueryableByName, RunQueryDsl};
 
 use super::super::StoreError;
 use super::super::connection::Conn;
 use super::origin::Origin;
-use super::rows::{Count, NOT_TEXT, Word};
+
+/// What stands in a query's answer for a value that is no text. It is no UTF-8, so no text equals it.
+pub const NOT_TEXT: &[u8] = &[0xc0];
+
+#[derive(QueryableByName)]
+pub struct Count {
+    #[diesel(sql_type = BigInt)]
+    pub count: i64,
+}
+
+#[derive(QueryableByName)]
+pub struct Word {
+    #[diesel(sql_type = Text)]
+    pub word: String,
+}
 
 #[derive(Clone, Debug, QueryableByName)]
 pub struct Table {

@@ -4,7 +4,7 @@ use diesel::connection::SimpleConnection;
 use diesel::{RunQueryDsl, SqliteConnection};
 
 use super::super::super::StoreError;
-use super::super::rows::Count;
+use super::super::schema::Count;
 use super::super::schema::quoted;
 use super::stage::{Stage, Table, write};
 use crate::domain::django::MembershipTableOptions;
