@@ -45,7 +45,7 @@ impl IntrospectionHours {
 }
 
 impl Node {
-    /// Notes how many tokens were introspected, for [`Node::introspection_hours`]. To be called every few seconds.
+    /// Notes how many tokens were introspected, for the overview. To be called every few seconds.
     pub fn note_introspections(&self) {
         self.introspection_hours.note(self.clock.now(), &self.metrics.results());
     }
