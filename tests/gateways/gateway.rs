@@ -53,12 +53,7 @@ impl Gateway {
     pub fn start(kind: Kind, jeton: SocketAddr, service: SocketAddr) -> Self {
         let dir = TempDir::with_prefix("jeton-test-").unwrap();
         let addr = free_address();
-        let command = match kind {
-            Kind::Nginx => nginx(dir.path(), addr, &jeton.to_string(), service),
-            Kind::Caddy => caddy(dir.path(), addr, jeton, service),
-            Kind::Traefik => traefik(dir.path(), addr, jeton, service),
-            Kind::Envoy => envoy(dir.path(), addr, jeton, service),
-        };
+        let command = configured(kind, dir.path(), addr, jeton, service);
         Self::run(kind, command, addr, dir)
     }
 
@@ -114,6 +109,16 @@ impl Gateway {
         }
         bytes.extend(b"0\r\n\r\n");
         Answer::parse("POST", &http::raw(self.addr, &bytes)).unwrap()
+    }
+}
+
+/// What starts it, with the example's configuration in `dir`.
+pub fn configured(kind: Kind, dir: &Path, addr: SocketAddr, jeton: SocketAddr, service: SocketAddr) -> Command {
+    match kind {
+        Kind::Nginx => nginx(dir, addr, &jeton.to_string(), service),
+        Kind::Caddy => caddy(dir, addr, jeton, service),
+        Kind::Traefik => traefik(dir, addr, jeton, service),
+        Kind::Envoy => envoy(dir, addr, jeton, service),
     }
 }
 
