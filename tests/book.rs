@@ -89,3 +89,28 @@ fn the_readme_is_short_and_begins_with_the_start_and_the_tests() {
     let words = prose(&text).split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).count();
     assert!(words < 1_100, "{words} words");
 }
+
+/// The number before `unit` in a text, `,` between thousands.
+fn number_before(text: &str, unit: &str) -> f64 {
+    let (before, _) = text.split_once(unit).unwrap_or_else(|| panic!("no {unit}"));
+    before.rsplit(' ').next().unwrap().replace(',', "").parse().unwrap()
+}
+
+#[test]
+fn the_readmes_figures_are_those_that_were_measured() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let measured = fs::read_to_string(root().join("docs/benchmarks.md")).unwrap();
+    let figure = |section: &str, row: &str, column: usize| -> f64 {
+        let (_, rows) = measured.split_once(&format!("\n## {section}")).expect("a section");
+        let row = rows.lines().find(|line| line.starts_with(&format!("| {row} |"))).expect("a row");
+        let cell = row.split('|').nth(column + 1).unwrap().trim().trim_end_matches('x').replace(',', "");
+        cell.parse().unwrap()
+    };
+    let checks = figure("Hot introspection, PostgreSQL", "jeton", 1);
+    assert!((number_before(&readme, " checks a second") / checks - 1.0).abs() < 0.1, "{checks} checks a second");
+    assert!(number_before(&readme, " times as many as a bare") <= figure("Hot introspection, PostgreSQL", "jeton", 5));
+    let service = figure("A Django REST framework service", "`JetonAuthentication`, with its `Verifier`", 4);
+    assert!(number_before(&readme, " times as many requests") <= service, "{service}");
+    let memory = figure("Memory", "idle, PostgreSQL", 1);
+    assert!((number_before(&readme, " MiB of memory") - memory).abs() <= 1.0, "{memory} MiB");
+}
