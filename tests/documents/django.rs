@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::blocks::blocks;
 use super::shell::{Shell, answers};
@@ -18,7 +18,8 @@ const EXAMPLE: &str = "examples/django";
 const LOGIN: &str = "from django.contrib.auth.models import User; from rest_framework.authtoken.models import Token; \
                      print(Token.objects.create(user=User.objects.create_user('alice', password='a quiet harbour at noon')))";
 
-/// A shell in a copy of the example, with a Python that has its packages, and into which more can be installed.
+/// A shell in a copy of the example, with a Python that has its packages, and into which more can be installed. The
+/// client is there as its source, for what a page does before it installs it.
 fn project(jeton: Jeton) -> Shell {
     let shell = Shell::new(jeton);
     let (folder, place) = (shell.folder(), shell.folder().join(EXAMPLE));
@@ -37,7 +38,9 @@ fn project(jeton: Jeton) -> Shell {
     let made = packages.args(["-m", "venv", "--without-pip"]).arg(&venv).output().unwrap();
     assert!(made.status.success(), "{made:?}");
     let shared = site_packages(Path::new(packages.get_program()).ancestors().nth(2).unwrap());
-    fs::write(site_packages(&venv).join("shared.pth"), shared.to_str().unwrap()).unwrap();
+    let client = root().join("clients/python/src");
+    let found = format!("{}\n{}\n", shared.display(), client.display());
+    fs::write(site_packages(&venv).join("shared.pth"), found).unwrap();
     for (name, module) in [("python", ""), ("pip", "-m pip")] {
         let (file, python) = (folder.join("bin").join(name), venv.join("bin/python"));
         fs::write(&file, format!("#!/bin/sh\nexec {} {module} \"$@\"\n", python.display())).unwrap();
@@ -49,7 +52,7 @@ fn project(jeton: Jeton) -> Shell {
     shell.set("PIP_NO_BUILD_ISOLATION", "0").set("PIP_ROOT_USER_ACTION", "ignore").within(EXAMPLE)
 }
 
-fn site_packages(venv: &Path) -> std::path::PathBuf {
+fn site_packages(venv: &Path) -> PathBuf {
     let python = fs::read_dir(venv.join("lib")).unwrap().next().unwrap().unwrap();
     python.path().join("site-packages")
 }
@@ -84,7 +87,7 @@ fn the_example_is_followed() {
 fn the_page_of_the_client_is_followed() {
     let database = TestDatabase::new(Kind::Sqlite);
     drop(migrated(&database));
-    let shell = project(jeton(&database)).first("pip install ./clients/python");
+    let shell = project(jeton(&database));
     let shell = shell.first("python manage.py migrate").first(&format!("python manage.py shell -c \"{LOGIN}\""));
     shell.paste(&blocks("clients/python/README.md", "*"));
 }
@@ -104,7 +107,7 @@ on_both! {
         let shell = shell.replace("/srv/shop/db.sqlite3", place.join("db.sqlite3").display());
         let url = format!("http://127.0.0.1:{address}");
         let shell = shell.replace("http://127.0.0.1:8000", &url).server("jeton serve", answers(&url));
-        let shell = shell.set("PASSWORD", "a quiet harbour at noon").first("pip install ./clients/python");
+        let shell = shell.set("PASSWORD", "a quiet harbour at noon");
         let shell = shell.first("python manage.py migrate");
         let shell = shell.first(&format!("TOKEN=$(python manage.py shell --verbosity 0 -c \"{LOGIN}\")"));
         shell.paste(&blocks("docs/migrating-from-django.md", "*"));

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use super::answers::is_like;
 use super::blocks::Block;
@@ -12,6 +13,9 @@ use crate::support::process::{BINARY, Jeton, Process};
 /// Before the first line. What runs in the background ends with the shell.
 const BEGIN: &str =
     "set -euo pipefail -m\ntrap 'for job in $(jobs -p); do kill -KILL -- -$job; done' EXIT\ntrap 'exit 1' TERM\n";
+
+/// A page with a Django project takes long on a busy machine.
+const LIMIT: Duration = Duration::from_mins(5);
 
 pub struct Shell {
     /// Its folder is where the lines run, with the settings of this jeton.
@@ -91,7 +95,9 @@ impl Shell {
         let mut bash = self.jeton.command_of("setpriv", &["--pdeathsig", "TERM", "bash", file.to_str().unwrap()]);
         let path = format!("{home}/bin:{}", std::env::var("PATH").unwrap());
         bash.env("PATH", path).env("HOME", &home).current_dir(folder).stdin(Stdio::null());
-        let output = Process::start(&mut bash).output();
+        let process = Process::start(&mut bash);
+        process.wait(LIMIT);
+        let output = process.output();
         let Some((_, mut printed)) = output.stdout.split_once(&end(0)) else {
             panic!("before the first line: {output:?}")
         };
