@@ -33,12 +33,12 @@ impl Introspect {
             return Err(Error::Store(StoreError::Unavailable("the change log has not been read yet".into())));
         };
         let Some(after) = after else { return Ok(Feed { cursor, changes: Some(Vec::new()) }) };
-        let changes = match in_memory {
+        let changes = match in_memory.or_else(|| self.after_cursor_of_another_node(&after)) {
             Some(changes) => Since::Changes(changes),
             // The cursor is from another database. This one cannot say what has changed there. An edge must not ask its
             // upstream either: behind one address both databases may answer, and the other one knows this cursor.
             None if after.place() != cursor.place() => Since::Unknown,
-            // The cursor is from another node, or old. The table is read after the newest cursor was taken, so this
+            // The cursor is old. The table is read after the newest cursor was taken, so this
             // answer may have changes that the newest cursor has not seen. These come again in the next answer.
             None => self.read_changes(after).await?.since,
         };
@@ -63,10 +63,20 @@ impl Introspect {
         }
     }
 
+    fn after_cursor_of_another_node(&self, cursor: &Cursor) -> Option<Vec<Change>> {
+        match &self.source {
+            Source::Database(_) => self.feed.after_cursor_of_another_node(cursor),
+            Source::Upstream(_) => None,
+        }
+    }
+
     /// The changes after a cursor that is not in memory.
     async fn read_changes(&self, after: Cursor) -> Result<Reading, Error> {
         match &self.source {
-            Source::Database(source) => source.database.run(move |store| store.changes(Some(&after))).await,
+            Source::Database(source) => {
+                let _one_of_few = source.database.with_timeout(self.feed.table_reading()).await?;
+                source.database.run(move |store| store.changes(Some(&after))).await
+            }
             // No node gives a cursor of that length.
             Source::Upstream(_) if after.as_str().len() > MAX_CURSOR_LEN => {
                 Ok(Reading { cursor: after, since: Since::Unknown })

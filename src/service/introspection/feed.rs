@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use crate::domain::change::Change;
 use crate::domain::time::Uptime;
@@ -22,12 +22,19 @@ const MAX_CURSORS: usize = 10_000;
 /// an hour cannot be used.
 const CURSOR_AGE: Duration = Duration::from_mins(1);
 
+/// How many of this node's cursors are compared with another node's, which has read about as much.
+const COMPARED_CURSORS: usize = 100;
+
+/// How many requests at once are answered from the table, so that followers with old cursors leave connections to others.
+const TABLE_READINGS: usize = 2;
+
 /// The changes that were read, and the cursors between them.
 #[derive(Debug)]
 pub struct ChangeFeed {
     recent: Mutex<RecentChanges>,
     /// The newest sync time, in nanoseconds of uptime; 0 before the first.
     synced_at: watch::Sender<u64>,
+    table_readings: Semaphore,
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +44,8 @@ struct RecentChanges {
     dropped: u64,
     /// Cursors, oldest first.
     cursors: VecDeque<Cursor>,
+    /// The cursor of the last reading, which is not among `cursors` if nothing had changed.
+    last: Option<Cursor>,
     /// How many changes had been read at each cursor.
     positions: HashMap<Cursor, u64>,
     /// When the newest cursor was read.
@@ -47,7 +56,11 @@ struct RecentChanges {
 
 impl Default for ChangeFeed {
     fn default() -> Self {
-        Self { recent: Mutex::default(), synced_at: watch::Sender::new(0) }
+        Self {
+            recent: Mutex::default(),
+            synced_at: watch::Sender::new(0),
+            table_readings: Semaphore::new(TABLE_READINGS),
+        }
     }
 }
 
@@ -87,6 +100,17 @@ impl ChangeFeed {
         (recent.newest(), after.and_then(|after| recent.after(after)))
     }
 
+    /// The changes after a cursor that another node gave, if that can be told from what is in memory. Some of them the
+    /// cursor may have seen. Only for a node, which reads one after the other, so that its cursors are in order.
+    pub fn after_cursor_of_another_node(&self, cursor: &Cursor) -> Option<Vec<Change>> {
+        self.lock().after_cursor_of_another_node(cursor)
+    }
+
+    /// Waits until the table may be read for a request.
+    pub async fn table_reading(&self) -> SemaphorePermit<'_> {
+        self.table_readings.acquire().await.expect("the semaphore is never closed")
+    }
+
     /// Waits until a reading that began after `moment` has succeeded.
     pub async fn synced_after(&self, moment: Uptime) {
         let mut synced_at = self.synced_at.subscribe();
@@ -100,7 +124,10 @@ impl RecentChanges {
         let is_old = self.newest_since.is_none_or(|since| moment.since(since) > CURSOR_AGE);
         match reading.since {
             Since::Unknown => *self = Self { dropped: self.total(), ..Self::default() },
-            Since::Changes(changes) if changes.is_empty() && !is_old => return,
+            Since::Changes(changes) if changes.is_empty() && !is_old => {
+                self.last = Some(reading.cursor);
+                return;
+            }
             Since::Changes(changes) => self.changes.extend(changes),
         }
         while self.changes.len() > MAX_CHANGES {
@@ -108,6 +135,7 @@ impl RecentChanges {
             self.dropped += 1;
         }
         let total = self.total();
+        self.last = Some(reading.cursor.clone());
         // A cursor that is known keeps its position.
         if let Entry::Vacant(position) = self.positions.entry(reading.cursor.clone()) {
             position.insert(total);
@@ -141,12 +169,53 @@ impl RecentChanges {
         let from = self.positions.get(cursor)?.checked_sub(self.dropped)?;
         Some(self.changes.iter().skip(usize::try_from(from).ok()?).cloned().collect())
     }
+
+    fn after_cursor_of_another_node(&self, cursor: &Cursor) -> Option<Vec<Change>> {
+        // A cursor that is ahead of the last reading is not from this history.
+        if !self.last.as_ref()?.has_seen_all_of(cursor) {
+            return None;
+        }
+        let mut newest_first = self.cursors.iter().rev().take(COMPARED_CURSORS);
+        self.after(newest_first.find(|own| cursor.has_seen_all_of(own))?)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::time::Stopwatch;
+
+    /// Otherwise followers behind a load balancer cost a query for each of their requests.
+    #[test]
+    fn a_cursor_of_another_node_is_answered_from_memory() {
+        let mut recent = RecentChanges::default();
+        let mut read = |cursor: &str, since| {
+            let reading = Reading { cursor: Cursor::presented(cursor), since };
+            recent.record(reading, Uptime::from_nanos(1));
+        };
+        let changes = |ids: &[i64]| Since::Changes(ids.iter().copied().map(Change::User).collect());
+        read("a-10-20-10.15", Since::Unknown);
+        read("a-10-24-10", changes(&[1, 2]));
+        read("a-10-30-10", changes(&[3]));
+        read("a-40-40-", changes(&[]));
+        let after = |cursor: &str| recent.after_cursor_of_another_node(&Cursor::presented(cursor));
+        let users = |ids: &[i64]| Some(ids.iter().copied().map(Change::User).collect::<Vec<_>>());
+        for (cursor, expected) in [
+            ("a-10-20-10.15", users(&[1, 2, 3])),
+            ("a-10-22-10", users(&[1, 2, 3])),
+            ("a-10-24-10", users(&[3])),
+            ("a-10-28-10.26", users(&[3])),
+            ("a-35-35-", users(&[])),
+            ("a-40-40-", users(&[])),
+            ("a-10-15-10", None),
+            ("a-10-20-10.12.15", None),
+            ("a-41-41-", None),
+            ("b-35-35-", None),
+            ("", None),
+        ] {
+            assert_eq!(after(cursor), expected, "{cursor}");
+        }
+    }
 
     /// Otherwise an edge could cache an answer of the old place by the proof of the new one.
     #[test]

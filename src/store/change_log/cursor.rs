@@ -37,6 +37,15 @@ impl Cursor {
         place.or_else(|| RowCursor::of(self).map(|row| row.place)).filter(|place| !place.is_empty())
     }
 
+    /// Whether it has seen every change that `earlier` has seen. `false` also if these cursors do not tell: those of
+    /// SQLite, of two places, and if `earlier` is cut, which has seen more than it says.
+    #[must_use]
+    pub fn has_seen_all_of(&self, earlier: &Self) -> bool {
+        let is_cut = earlier.as_str().contains(IDENTITY);
+        let (Some(later), Some(earlier)) = (Snapshot::of(self), Snapshot::of(earlier)) else { return false };
+        !is_cut && later.has_seen_all_of(&earlier)
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -84,6 +93,13 @@ impl Snapshot {
         let running = numbers(parts.next()?.split(IDENTITY).next()?, '.')?;
         let (xmax, xmin) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         Some(Self { place: parts.next()?.to_owned(), xmin, xmax, running })
+    }
+
+    /// Whether every transaction that is visible in `earlier` is visible in this one.
+    fn has_seen_all_of(&self, earlier: &Self) -> bool {
+        // PostgreSQL gives the running transactions in order.
+        let was_running = |id: &u64| *id >= earlier.xmax || earlier.running.binary_search(id).is_ok();
+        self.place == earlier.place && self.xmax >= earlier.xmax && self.running.iter().all(was_running)
     }
 
     /// The cursor for others. With many running transactions it is cut, and claims to have seen less: whoever comes back
@@ -164,6 +180,26 @@ mod tests {
         assert_eq!(RowCursor::of(&row.cursor()), Some(row));
         assert_eq!(many.cursor().place().as_deref(), Some("1"));
         assert_eq!(Cursor::presented("-7-12").place(), None);
+    }
+
+    #[test]
+    fn a_later_cursor_has_seen_all_that_an_earlier_one_has_seen() {
+        let cursor = |place: &str, text: &str| Snapshot::parse(place.into(), text).unwrap().cursor();
+        let order = ["10:20:10,15", "10:21:10,15,20", "15:21:15,20", "15:24:15,20,22", "24:24:", "25:30:"];
+        for (at, later) in order.iter().enumerate() {
+            for (place, earlier) in order.iter().enumerate() {
+                let has = cursor("a", later).has_seen_all_of(&cursor("a", earlier));
+                assert_eq!(has, place <= at, "{later} after {earlier}");
+            }
+            assert!(!cursor("a", later).has_seen_all_of(&cursor("b", later)));
+        }
+        let many = Snapshot { place: "a".into(), xmin: 10, xmax: 1_000, running: (10..900).collect() };
+        let later = cursor("a", "2000:2000:");
+        assert!(!later.has_seen_all_of(&many.cursor()), "it has seen 950 and does not say so");
+        assert!(later.has_seen_all_of(&many.whole_cursor()));
+        assert!(!many.cursor().has_seen_all_of(&cursor("a", "10:950:")), "it does not say whether it has seen 230");
+        let row = |id| RowCursor { place: "b1".into(), id, nonce: "12".into() }.cursor();
+        assert!(!row(2).has_seen_all_of(&row(1)));
     }
 
     #[test]
