@@ -96,7 +96,7 @@ pub use login_tokens::{Issue, Issued, SealedToken};
 pub use meta::MetaKey;
 pub use mode::{ALL_BUT_OWNER, restrict_file_mode};
 pub use outcome::{Changed, ClientChange, FormUse, LinkUse, LoginTokensRevoked, OwnChange, Replaced, Revoked, Updated};
-pub use overview::{HourOfLogins, MAX_COUNTED, MostRefused, UserCounts};
+pub use overview::{HourOfLogins, MAX_COUNTED, MostRefused, Refused, UserCounts};
 pub use own::AskedWith;
 pub use password_links::LinkedUser;
 pub use pools::StoreOptions;

@@ -5,8 +5,9 @@
 
 use std::collections::HashMap;
 
-use diesel::dsl::count_star;
+use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
+use diesel::sql_types::Timestamp as SqlTimestamp;
 use serde_json::json;
 
 use super::connection::storable;
@@ -102,7 +103,7 @@ impl Store {
         })
     }
 
-    /// Tokens of a user that have ended and whose rows are still there, newest first.
+    /// Tokens of a user that have ended and whose rows are still there, the one that ended last first.
     pub fn list_ended_tokens(
         &self,
         user_id: i64,
@@ -116,8 +117,11 @@ impl Store {
             };
             let count = matching().count().get_result(conn)?;
             let page = page.in_list(count);
+            // When it ended: the sooner of the two.
+            let end =
+                "case when revoked_at is null or expires_at < revoked_at then expires_at else revoked_at end desc";
             let rows: Vec<FactsRow> = matching()
-                .order(tokens::id.desc())
+                .order((sql::<SqlTimestamp>(end), tokens::id.desc()))
                 .limit(page.size.into())
                 .offset(page.offset())
                 .select(FactsRow::as_select())

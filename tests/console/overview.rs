@@ -24,14 +24,14 @@ on_both! {
         app.sql("update users set is_active = false where username = 'stella'");
         let mut visit = Visit::by(&app, ADMIN);
         let page = visit.page("/console/");
-        let figures = ["Users", "Live tokens", "Logins", "Refused"].map(|title| figure(&page, title));
+        let figures = ["Users", "Live tokens", "Logins", "Refused logins"].map(|title| figure(&page, title));
         // The live tokens are the admin's and stella's, whose row is live although she is inactive.
         let logins = app.database.sql("select count(*) from audit_log where action = 'login'");
         assert_eq!(figures, ["3", "2", logins.as_str(), "1"], "{page}");
         assert!(page.contains("1 of them inactive"));
         app.clock.advance(Duration::from_hours(24));
         let page = Visit::by(&app, ADMIN).page("/console/");
-        assert_eq!((figure(&page, "Logins").as_str(), figure(&page, "Refused").as_str()), ("1", "0"), "a day later");
+        assert_eq!((figure(&page, "Logins").as_str(), figure(&page, "Refused logins").as_str()), ("1", "0"), "a day later");
     }
 
     fn the_picture_has_the_logins_of_each_hour(db) {

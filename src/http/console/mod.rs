@@ -10,6 +10,7 @@ mod bulk;
 mod clients;
 pub(in crate::http) mod cookies;
 mod delete_user;
+mod details;
 mod explain;
 pub(in crate::http) mod form;
 mod groups;

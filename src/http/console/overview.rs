@@ -14,7 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::http::drf::pagination::QUOTED;
 use crate::http::state::State;
 use crate::service::{Follower, Overview, Reason, Results};
-use crate::store::{HourOfLogins, MAX_COUNTED};
+use crate::store::{HourOfLogins, MAX_COUNTED, Refused};
 
 #[derive(Template)]
 #[template(path = "console/overview.html")]
@@ -58,11 +58,12 @@ struct Bar {
     title: String,
 }
 
-/// Something with a count.
+/// A name or an address with refused logins, how many, and when the last one was.
 struct Counted {
     name: String,
     link: String,
     count: String,
+    last: Moment,
 }
 
 /// Who follows this node's changes.
@@ -191,10 +192,11 @@ const fn in_words(reason: Reason) -> &'static str {
     }
 }
 
-fn refused_by((name, count): &(String, i64), parameter: &str) -> Counted {
+fn refused_by(refused: &Refused, parameter: &str) -> Counted {
+    let name = &refused.subject;
     let value = utf8_percent_encode(name, QUOTED);
     let link = format!("/console/audit?action=login.failed&{parameter}={value}");
-    Counted { name: name.clone(), link, count: number(*count) }
+    Counted { name: name.clone(), link, count: number(refused.count), last: Moment(refused.last) }
 }
 
 fn follower(follower: Follower) -> FollowerRow {
