@@ -25,10 +25,10 @@ enum About {
 
 /// The lists: the name in the URL, the words, what it is about, and of how many days.
 const LISTS: [(&str, &str, About, u32); 4] = [
-    ("week", "end within 7 days", About::Expiring, 7),
-    ("month", "end within 30 days", About::Expiring, 30),
-    ("unused", "nobody has used for 90 days", About::Unused, 90),
-    ("named", "are named, and nobody has used for 90 days", About::NamedUnused, 90),
+    ("week", "End within 7 days", About::Expiring, 7),
+    ("month", "End within 30 days", About::Expiring, 30),
+    ("unused", "Not used for 90 days", About::Unused, 90),
+    ("named", "Named, not used for 90 days", About::NamedUnused, 90),
 ];
 
 /// How many tokens of a list are counted and have pages.
