@@ -67,6 +67,12 @@ on_both! {
         assert!(links[0].contains("href=\"/console/audit?action=login.failed&#38;target=alice\"") && links[0].contains(">3<"), "{names}");
         assert!(links[1].contains("target=%3Cb%3E") && links[1].contains("&#60;b&#62;") && links[1].contains(">1<"), "{names}");
         assert!(addresses.contains("address=127.0.0.1") && addresses.contains(">4<"), "{addresses}");
+        assert!(links[0].contains("last <time datetime=\"2025-06-15T15:06"), "{names}");
+        app.clock.advance(Duration::from_mins(10));
+        app.try_login("alice", "wrong");
+        let page = Visit::by(&app, ADMIN).page("/console/");
+        let (_, names) = page.split_once("Names most often refused").unwrap();
+        assert!(names.contains("last <time datetime=\"2025-06-15T15:16"), "{names}");
         app.clock.advance(Duration::from_hours(24));
         assert!(!Visit::by(&app, ADMIN).page("/console/").contains("most often refused"));
     }

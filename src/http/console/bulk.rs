@@ -68,7 +68,9 @@ impl Task {
             Self::Deactivate => {
                 "They cannot log in, and their tokens are not accepted, until they are activated again."
             }
-            Self::Revoke => "Every key of theirs stops working, named ones too. They can log in and get new ones.",
+            Self::Revoke => {
+                "Every key of theirs stops working, named ones too. Whoever is active can log in and gets a new one."
+            }
             Self::Group => "They keep their other groups.",
         }
     }

@@ -33,6 +33,8 @@ struct ExplainPage {
 /// What the page says about a key.
 struct Verdict {
     is_good: bool,
+    /// Whether it has ended, so that its expiry says nothing more.
+    has_ended: bool,
     heading: &'static str,
     sentence: &'static str,
     at: Option<Moment>,
@@ -117,6 +119,7 @@ fn verdict(explanation: Explanation, owner: Option<Owner>) -> Verdict {
     let (heading, sentence) = words(explanation.reason);
     Verdict {
         is_good: explanation.active,
+        has_ended: matches!(explanation.reason, Some(Reason::Revoked | Reason::Expired)),
         heading,
         sentence,
         at: explanation.at.map(Moment),

@@ -95,7 +95,10 @@ impl FilterFields {
             groups,
             group,
             logins: Choice::of(&LOGINS, listing.get("logins")),
-            before: Field::text("before", "Last login before", listing.get("before")).of_kind("date").hint("UTC").with(faults),
+            before: Field::text("before", "Last login before", listing.get("before"))
+                .of_kind("date")
+                .hint("UTC")
+                .with(faults),
             is_filtered: FILTERS.iter().any(|name| !listing.get(name).is_empty()),
         })
     }

@@ -86,11 +86,8 @@ impl Tokens {
     ) -> Result<Page<ListedToken>, Error> {
         let now = self.clock.now();
         let since = now.before(unused_for);
-        let which = if is_named {
-            ExpiringOrUnused::NamedUnusedSince(since)
-        } else {
-            ExpiringOrUnused::UnusedSince(since)
-        };
+        let which =
+            if is_named { ExpiringOrUnused::NamedUnusedSince(since) } else { ExpiringOrUnused::UnusedSince(since) };
         self.database.run(move |store| store.list_expiring_or_unused(which, page, count_limit, now)).await
     }
 
