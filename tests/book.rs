@@ -1,23 +1,17 @@
-//! The documents: the book has every page, each link leads somewhere, and README's tour works as it is pasted.
+//! The documents: the book has every page, each link leads somewhere, and README is short.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::support::process::{BINARY, Jeton};
+use crate::documents::blocks::parse;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All Markdown files that are under version control.
 fn documents() -> Vec<PathBuf> {
-    let listed = Command::new("git").args(["ls-files", "*.md"]).current_dir(root()).output().unwrap();
-    assert!(listed.status.success(), "{listed:?}");
-    let paths: Vec<PathBuf> = String::from_utf8(listed.stdout).unwrap().lines().map(|line| root().join(line)).collect();
-    assert!(paths.len() > 20, "{paths:?}");
-    paths
+    crate::documents::documents().into_iter().map(|page| root().join(page)).collect()
 }
 
 /// The text without blocks of code, in which a bracket is no link.
@@ -78,6 +72,26 @@ fn every_link_leads_to_a_file_and_a_heading() {
 }
 
 #[test]
+fn every_picture_is_there_is_small_and_is_described() {
+    let (mut shown, mut faults) = (BTreeSet::new(), Vec::new());
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        for tag in text.split("<img ").skip(1).map(|rest| rest.split('>').next().unwrap()) {
+            let value = |name: &str| tag.split(&format!("{name}=\"")).nth(1).and_then(|rest| rest.split('"').next());
+            let file = document.parent().unwrap().join(value("src").unwrap_or_default()).canonicalize();
+            let size = file.as_ref().map_or(u64::MAX, |file| file.metadata().unwrap().len());
+            if size > 100 * 1024 || value("alt").is_none_or(|alt| alt.split(' ').count() < 4) {
+                faults.push(format!("{}: {tag}", document.display()));
+            }
+            shown.extend(file.ok());
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+    let images = fs::read_dir(root().join("docs/images")).unwrap().map(|entry| entry.unwrap().path());
+    assert_eq!(shown, images.map(|image| image.canonicalize().unwrap()).collect());
+}
+
+#[test]
 fn the_book_has_every_page_of_docs() {
     let summary = fs::read_to_string(root().join("docs/SUMMARY.md")).unwrap();
     let listed: BTreeSet<String> = links(&summary).into_iter().filter(|link| !link.starts_with("../")).collect();
@@ -86,46 +100,37 @@ fn the_book_has_every_page_of_docs() {
     assert_eq!(listed, names.into_iter().filter(|name| name != "SUMMARY.md").collect());
 }
 
-/// The shell blocks of a document.
-fn shell_blocks(text: &str) -> Vec<&str> {
-    text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
-}
-
 #[test]
 fn the_readme_is_short_and_begins_with_the_start_and_the_tests() {
     let text = fs::read_to_string(root().join("README.md")).unwrap();
-    assert_eq!(shell_blocks(&text)[..2], ["cargo run --release\n", "scripts/test\n"]);
+    let blocks = parse(&text);
+    let start: Vec<_> = blocks.iter().filter(|block| block.section == "Start it").map(|block| &block.text).collect();
+    assert_eq!(start, ["cargo run --release\n", "scripts/test\n"]);
     let words = prose(&text).split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).count();
-    assert!(words < 1_100, "{words} words");
+    assert!(words < 900, "{words} words");
+}
+
+/// The number before `unit` in a text, `,` between thousands.
+fn number_before(text: &str, unit: &str) -> f64 {
+    let (before, _) = text.split_once(unit).unwrap_or_else(|| panic!("no {unit}"));
+    before.rsplit(' ').next().unwrap().replace(',', "").parse().unwrap()
 }
 
 #[test]
-fn the_readmes_tour_works_as_it_is_pasted() {
-    let text = fs::read_to_string(root().join("README.md")).unwrap();
-    let blocks = shell_blocks(&text);
-    let tour = blocks.iter().find(|block| block.starts_with("PATH=")).expect("the tour sets its variables");
-    let jeton = Jeton::new();
-    let server = jeton.serve();
-    let tour = tour.replace("http://127.0.0.1:8000", &format!("http://{}", server.addr));
-    let mut shell = jeton.command(&[]);
-    let folder = shell.get_current_dir().unwrap().to_owned();
-    // What `cargo run --release` has built is in this folder.
-    fs::create_dir_all(folder.join("target/release")).unwrap();
-    std::os::unix::fs::symlink(BINARY, folder.join("target/release/jeton")).unwrap();
-    shell = Command::new("bash");
-    let ran = shell.arg("-e").arg("-c").arg(&tour).current_dir(&folder).output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
-    assert!(ran.status.success(), "{out}\n{err}");
-    let lines: Vec<&str> = out.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    let expected = [
-        "{\"non_field_errors\":[\"Unable to log in with provided credentials.\"]}",
-        "{\"id\":",
-        "{\"active\":true,",
-        "HTTP/1.1 200 OK",
-    ];
-    for (line, expected) in lines.iter().zip(expected) {
-        assert!(line.starts_with(expected), "{line} is not {expected}: {out}");
-    }
-    let end: Vec<&str> = lines[lines.len() - 3..].to_vec();
-    assert!(end[0].starts_with("Generated token ") && end[1..] == ["{\"active\":false}", "revoked"], "{out}\n{err}");
+fn the_readmes_figures_are_those_that_were_measured() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let measured = fs::read_to_string(root().join("docs/benchmarks.md")).unwrap();
+    let figure = |section: &str, row: &str, column: usize| -> f64 {
+        let (_, rows) = measured.split_once(&format!("\n## {section}")).expect("a section");
+        let row = rows.lines().find(|line| line.starts_with(&format!("| {row} |"))).expect("a row");
+        let cell = row.split('|').nth(column + 1).unwrap().trim().trim_end_matches('x').replace(',', "");
+        cell.parse().unwrap()
+    };
+    let checks = figure("Hot introspection, PostgreSQL", "jeton", 1);
+    assert!((number_before(&readme, " checks a second") / checks - 1.0).abs() < 0.1, "{checks} checks a second");
+    assert!(number_before(&readme, " times as many as a bare") <= figure("Hot introspection, PostgreSQL", "jeton", 5));
+    let service = figure("A Django REST framework service", "`JetonAuthentication`, with its `Verifier`", 4);
+    assert!(number_before(&readme, " times as many requests") <= service, "{service}");
+    let memory = figure("Memory", "idle, PostgreSQL", 1);
+    assert!((number_before(&readme, " MiB of memory") - memory).abs() <= 1.0, "{memory} MiB");
 }

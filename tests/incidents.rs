@@ -7,6 +7,7 @@ use std::process::Command;
 use crate::commands::{
     PASSWORD, create_client, create_user, done, introspect, jeton, key_in, login, migrated, try_login,
 };
+use crate::documents;
 use crate::on_both;
 use crate::support::app::{SECRET_KEY, TestDatabase};
 use crate::support::process::{BINARY, Jeton, Serving};
@@ -15,12 +16,8 @@ const NEW_PASSWORD: &str = "eleven grey geese";
 
 /// The blocks under a heading, in order: their language and text.
 fn blocks(heading: &str) -> Vec<(String, String)> {
-    let document = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operating.md")).unwrap();
-    let (_, incidents) = document.split_once("\n## Incidents\n").expect("the part about incidents");
-    let incidents = incidents.split("\n## ").next().unwrap();
-    let part = incidents.split("\n### ").find(|part| part.starts_with(&format!("{heading}\n"))).expect("the heading");
-    let fenced = part.split("```").skip(1).step_by(2);
-    fenced.map(|block| block.split_once('\n').unwrap()).map(|(kind, text)| (kind.to_owned(), text.to_owned())).collect()
+    let found = documents::blocks::blocks("docs/operating.md", heading);
+    found.into_iter().map(|block| (block.language, block.text)).collect()
 }
 
 /// A database with an admin, staff and users, and the folder in which the blocks run, with the files that they need.

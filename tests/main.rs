@@ -22,6 +22,7 @@ mod commands;
 mod console;
 mod dba;
 mod deploy;
+mod documents;
 mod edge;
 mod freshness;
 mod gateways;

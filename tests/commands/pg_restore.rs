@@ -1,10 +1,10 @@
 //! docs/operating.md, "Back up and restore", PostgreSQL: the test runs every block of commands as it is written there.
 
-use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use super::{PASSWORD, create_user, done, jeton, try_login};
+use crate::documents::blocks::blocks;
 use crate::support::app::{SECRET_KEY, TestDatabase};
 use crate::support::postgres::{Cluster, private, program};
 use crate::support::process::{BINARY, Jeton};
@@ -17,10 +17,7 @@ struct Document {
 }
 
 fn document() -> Document {
-    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operating.md")).unwrap();
-    let (_, part) = text.split_once("\n### PostgreSQL\n").expect("there is a part about PostgreSQL");
-    let part = part.split("\n### ").next().unwrap();
-    let mut blocks = part.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap().to_owned());
+    let mut blocks = blocks("docs/operating.md", "PostgreSQL").into_iter().map(|block| block.text);
     let mut block = || blocks.next().expect("a block");
     let (dump, empty, restore) = (block(), block(), block());
     assert!(blocks.next().is_none(), "a block that this test does not run");

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::asked::Kept;
 use super::{BOUND, Nodes, RECOVERY, WATCH};
 use crate::commands::done;
+use crate::support::wait_until_synced;
 
 /// Matches the last statement of a connection that reads the change log, which ends with a commit when it sends a hint.
 /// Some of the pool's connections end with one, too.
@@ -81,6 +83,27 @@ fn the_first_answer_of_a_resumed_node_shows_a_change_made_while_it_was_stopped()
     nodes.both[1].signal("CONT");
     nodes.assert_back_to_normal("a node stopped for 3 s", Instant::now(), &named);
     drop(asked);
+}
+
+/// The requests are in the node's sockets when it goes on, so its workers read them before it has received the change.
+#[test]
+fn a_resumed_node_answers_requests_that_waited_for_it_from_the_database() {
+    let nodes = Nodes::start();
+    let (login, _) = nodes.user("a");
+    let node = &nodes.both[1];
+    wait_until_synced(node.addr);
+    let mut kept: Vec<Kept> = (0..16).map(|_| Kept::open(node.addr, &nodes.client, &login)).collect();
+    for one in &mut kept {
+        one.send().unwrap();
+        assert!(one.answer().unwrap().1.contains("\"active\":true"));
+    }
+    node.signal("STOP");
+    done(&nodes.jeton, &["token", "create", "-r", "a"]);
+    std::thread::sleep(2 * BOUND);
+    kept.iter().for_each(|one| one.send().unwrap());
+    node.signal("CONT");
+    let answers: Vec<_> = kept.iter_mut().map(|one| one.answer().unwrap().1).collect();
+    assert_eq!(answers, ["{\"active\":false}"; 16]);
 }
 
 #[test]

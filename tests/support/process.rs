@@ -112,7 +112,8 @@ impl Jeton {
         self.command_of(BINARY, args)
     }
 
-    fn command_of(&self, program: &str, args: &[&str]) -> Command {
+    /// Another program, in the same directory and environment.
+    pub fn command_of(&self, program: &str, args: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(args).current_dir(&self.dir).env_clear();
         command.envs(std::env::vars_os().filter(|(key, _)| key == "PATH" || key == "HOME"));

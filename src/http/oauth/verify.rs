@@ -1,8 +1,10 @@
 //! `/auth/verify`: forward-auth for gateways (nginx `auth_request`, Traefik ForwardAuth, Caddy `forward_auth`, Envoy
 //! `ext_authz`). Any method, no body: the gateway asks about somebody else's request.
 
-use actix_web::http::Method;
+use std::borrow::Cow;
+
 use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
@@ -57,6 +59,9 @@ const IN_HEADER: &AsciiSet = &CONTROLS.add(b'%');
 /// The same in a list, which is separated by commas.
 const IN_LIST: &AsciiSet = &IN_HEADER.add(b',');
 
+/// The value of a header that says nothing.
+const EMPTY: HeaderValue = HeaderValue::from_static("");
+
 /// The identity headers. All are always sent, even if empty. So a gateway that copies them overwrites headers of the
 /// same names that its client sent.
 pub const HEADERS: [&str; 10] = [
@@ -103,7 +108,7 @@ impl MayCall for ClientIdentity {
 async fn handle(ClientIdentity(holder): ClientIdentity, request: HttpRequest) -> Answered {
     match holder {
         Some(holder) => Ok(verify(&holder, request.query_string())?),
-        None => Ok(passed(Default::default())),
+        None => Ok(passed([EMPTY; 10])),
     }
 }
 
@@ -112,14 +117,14 @@ async fn handle(ClientIdentity(holder): ClientIdentity, request: HttpRequest) ->
 /// # Errors
 /// [`Error::PermissionDenied`], when a `scope` or `group` that the query asks for is missing.
 pub fn verify(holder: &Identity, query: &str) -> Result<HttpResponse, Error> {
-    let scopes: Vec<&str> = holder.scope.split(' ').filter(|scope| !scope.is_empty()).collect();
+    let scopes = || holder.scope.split(' ').filter(|scope| !scope.is_empty());
     for (name, wanted) in form(query.as_bytes(), Charset::Known(encoding_rs::UTF_8)) {
         let has = match name.as_str() {
             // One parameter may name several scopes, separated by spaces. An empty one is probably a missing variable
             // in the gateway's configuration: nobody has it.
             "scope" => {
                 !wanted.trim().is_empty()
-                    && wanted.split(' ').filter(|one| !one.is_empty()).all(|one| scopes.contains(&one))
+                    && wanted.split(' ').filter(|one| !one.is_empty()).all(|one| scopes().any(|scope| scope == one))
             }
             "group" => holder.groups.contains(&wanted),
             _ => true,
@@ -131,35 +136,43 @@ pub fn verify(holder: &Identity, query: &str) -> Result<HttpResponse, Error> {
     Ok(passed(values(holder)))
 }
 
-fn passed(values: [String; 10]) -> HttpResponse {
-    let mut answer = HttpResponse::Ok();
+fn passed(values: [HeaderValue; 10]) -> HttpResponse {
+    let mut answer = HttpResponse::new(StatusCode::OK);
     for (name, value) in HEADERS.into_iter().zip(values) {
-        answer.insert_header((HeaderName::from_static(name), header_value(&value)));
+        answer.headers_mut().insert(HeaderName::from_static(name), value);
     }
-    answer.finish()
+    answer
 }
 
 /// The values of the headers, in the order of [`HEADERS`].
-fn values(user: &Identity) -> [String; 10] {
-    let name = encoded(&user.username, IN_HEADER);
-    let email = encoded(&user.email, IN_HEADER);
-    let groups: Vec<String> = user.groups.iter().map(|group| encoded(group, IN_LIST)).collect();
-    let groups = groups.join(",");
-    let (id, token_id) = (user.user_id.to_string(), user.token_id.clone());
-    let scope = encoded(&user.scope, IN_HEADER);
+fn values(user: &Identity) -> [HeaderValue; 10] {
+    let name = header_value(&encoded(&user.username, IN_HEADER));
+    let email = header_value(&encoded(&user.email, IN_HEADER));
+    let groups: Vec<_> = user.groups.iter().map(|group| encoded(group, IN_LIST)).collect();
+    let groups = header_value(&groups.join(","));
+    let (id, token_id) = (HeaderValue::from(user.user_id), header_value(&user.token_id));
+    let scope = header_value(&encoded(&user.scope, IN_HEADER));
     // As `exp` in introspection.
-    let expires = user.exp.map_or_else(String::new, |exp| exp.to_string());
+    let expires = user.exp.map_or(EMPTY, HeaderValue::from);
+    // A clone shares its text.
     [name.clone(), id, email.clone(), groups.clone(), scope, token_id, expires, name, email, groups]
 }
 
 /// Encodes a space at either end too: readers of headers and lists trim them, and ` admin` would become `admin`.
-fn encoded(text: &str, set: &'static AsciiSet) -> String {
+fn encoded<'a>(text: &'a str, set: &'static AsciiSet) -> Cow<'a, str> {
     let inner = text.trim_matches(' ');
+    let encoded = Cow::from(utf8_percent_encode(inner, set));
+    if inner.len() == text.len() {
+        return encoded;
+    }
     let (before, rest) = text.split_at(text.len() - text.trim_start_matches(' ').len());
     let after = &rest[inner.len()..];
-    format!("{}{}{}", "%20".repeat(before.len()), utf8_percent_encode(inner, set), "%20".repeat(after.len()))
+    format!("{}{encoded}{}", "%20".repeat(before.len()), "%20".repeat(after.len())).into()
 }
 
 fn header_value(text: &str) -> HeaderValue {
+    if text.is_empty() {
+        return EMPTY;
+    }
     HeaderValue::from_str(text).expect("everything but printable ASCII is percent-encoded")
 }
