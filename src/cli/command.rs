@@ -47,7 +47,7 @@ pub enum Command {
     Config,
     /// Print the OpenAPI document of the API
     Openapi,
-    /// Check the database and count the login tokens sealed under each secret key; changes nothing
+    /// Check the database, count the login tokens sealed under each secret key, list the nodes; changes nothing
     Doctor(doctor::DoctorArguments),
     /// Exit with status 0 if a server answers at JETON_LISTEN
     Healthcheck,

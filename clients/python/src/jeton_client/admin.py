@@ -13,6 +13,7 @@ import httpx
 from . import protocol
 from .errors import JetonError, JetonRefused, JetonUnavailable
 from .protocol import Protocol
+from .version import USER_AGENT
 
 Record = Dict[str, Any]
 
@@ -127,7 +128,7 @@ class Admin:
     def _send(
         self, method: str, path: str, body: Optional[Record] = None, query: Optional[Dict[str, str]] = None
     ) -> Any:
-        headers = {"Authorization": f"Token {self._token}", "Accept": "application/json", "User-Agent": "jeton-client"}
+        headers = {"Authorization": f"Token {self._token}", "Accept": "application/json", "User-Agent": USER_AGENT}
         deadline = time.monotonic() + self._timeout
         try:
             with self._http.stream(
