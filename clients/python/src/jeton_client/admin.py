@@ -57,7 +57,7 @@ class Admin:
         return self._record("GET", _user(username))
 
     def create_user(self, username: str, **fields: Any) -> Record:
-        """`password`, `email`, `first_name`, `last_name`, `is_active`, `is_staff`, `is_superuser`, `groups`."""
+        """`password`, or `no_password=True` and then a `password_link`; `email`, `first_name`, `last_name`, `is_active`, `is_staff`, `is_superuser`, `groups`."""
         return self._record("POST", "/admin/users/", {"username": username, **fields})
 
     def change_user(self, username: str, **fields: Any) -> Record:
@@ -86,6 +86,10 @@ class Admin:
         if expires_in is not None:
             fields["expires_in"] = expires_in
         return self._record("POST", _user(username) + "/tokens/", fields)
+
+    def update_token(self, id: int, *, expires_in: Any) -> Record:
+        """Moves the end of a token: seconds or a text such as `30d` from now, or None for never."""
+        return self._record("PATCH", f"/admin/tokens/{int(id)}", {"expires_in": expires_in})
 
     def revoke_token(self, id: int) -> None:
         self._send("DELETE", f"/admin/tokens/{int(id)}")
