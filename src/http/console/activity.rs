@@ -65,9 +65,11 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, username: web::Path
 
 /// The row, with the reason of a refused login as a sentence.
 fn with_reason(mut row: Row) -> Row {
-    for (_, value) in row.details.iter_mut().filter(|(name, _)| name == "reason") {
-        if let Some(refusal) = LoginRefusal::ALL.into_iter().find(|refusal| refusal.as_str() == value.as_str()) {
-            sentence(refusal).clone_into(value);
+    for detail in row.details.iter_mut().filter(|detail| detail.name == "reason") {
+        if let Some(refusal) =
+            LoginRefusal::ALL.into_iter().find(|refusal| refusal.as_str().replace('_', " ") == detail.value)
+        {
+            sentence(refusal).clone_into(&mut detail.value);
         }
     }
     row

@@ -17,7 +17,7 @@ use crate::domain::audit::{Action, Entry, Filter};
 use crate::domain::time::Timestamp;
 use crate::http::drf::pagination::QUOTED;
 use crate::http::state::State;
-use crate::service::Faults;
+use crate::service::{Faults, LoginRefusal};
 
 /// How many entries are counted at most. Beyond that the page says "more than".
 const MAX_COUNTED: u32 = 10_000;
@@ -51,10 +51,21 @@ pub struct Row {
     pub action: String,
     pub action_in_words: String,
     pub is_refusal: bool,
+    /// Whether nobody has proved to be the actor.
+    pub is_claimed: bool,
     pub target: String,
     pub target_link: Option<String>,
     pub address: String,
-    pub details: Vec<(String, String)>,
+    pub details: Vec<Detail>,
+}
+
+/// A detail of an entry.
+pub struct Detail {
+    /// Empty if there is none.
+    pub name: String,
+    pub value: String,
+    /// The value, if it is a time.
+    pub moment: Option<Moment>,
 }
 
 /// The entries that match the filters, newest first.
@@ -128,6 +139,7 @@ pub fn row(entry: Entry) -> Row {
         at: Moment(entry.at),
         target_link: may_exist.then(|| user_link(&entry.target)),
         actor_link: actor_link(&entry, is_refusal),
+        is_claimed: is_claimed(&entry),
         actor: entry.actor,
         action_in_words: action.map_or_else(|| entry.action.clone(), |action| in_words(action).to_owned()),
         action: entry.action,
@@ -142,6 +154,12 @@ pub fn row(entry: Entry) -> Row {
 fn actor_link(entry: &Entry, is_refusal: bool) -> Option<String> {
     let is_user = !entry.actor.starts_with("client:") && !entry.actor.starts_with("cli:") && entry.actor != "system";
     (is_user && !is_refusal).then(|| user_link(&entry.actor))
+}
+
+/// Whether the actor is only the name that somebody gave, with wrong credentials.
+fn is_claimed(entry: &Entry) -> bool {
+    let is_refused = [Action::LoginFailed, Action::ClientFailed].iter().any(|action| action.as_str() == entry.action);
+    is_refused && entry.details["reason"] != LoginRefusal::NotStaff.as_str()
 }
 
 /// An action as support says it.
@@ -179,18 +197,27 @@ fn before_utc(moment: Timestamp, minutes: i64) -> Timestamp {
     if minutes < 0 { moment.after(span) } else { moment.before(span) }
 }
 
-fn details(details: Value) -> Vec<(String, String)> {
+fn details(details: Value) -> Vec<Detail> {
+    match details {
+        Value::Object(fields) => fields.iter().map(|(name, value)| detail(name, value)).collect(),
+        other => vec![detail("", &other)],
+    }
+}
+
+fn detail(name: &str, value: &Value) -> Detail {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let word = |value: &Value| match value {
+    let word = match value {
         Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(", "),
         other => text(other),
     };
-    // Names of fields and reasons are single words to programs.
-    let plain = |name: &str, value: String| if name == "reason" { value.replace('_', " ") } else { value };
-    match details {
-        Value::Object(fields) => {
-            fields.iter().map(|(name, value)| (name.replace('_', " "), plain(name, word(value)))).collect()
-        }
-        other => vec![(String::new(), word(&other))],
-    }
+    let is_end = ["expires_at", "grace_until"].contains(&name);
+    let (name, value) = match (name, value) {
+        ("expires_at", Value::Null) => (name, "never".to_owned()),
+        ("grace_until", Value::Null) => (name, "none".to_owned()),
+        // Names of fields and reasons are single words to programs.
+        ("reason", _) => (name, word.replace('_', " ")),
+        _ => (name, word),
+    };
+    let moment = Timestamp::parse(&value).filter(|_| is_end).map(Moment);
+    Detail { name: name.replace('_', " "), value, moment }
 }
