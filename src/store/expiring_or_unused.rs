@@ -57,7 +57,8 @@ impl Store {
                 .offset(page.offset())
                 .select((FactsRow::as_select(), users::username))
                 .load(conn)?;
-            let listed = |(row, username): (FactsRow, String)| ListedToken { token: row.into(), username };
+            let listed =
+                |(row, username): (FactsRow, String)| ListedToken { token: row.into(), username, is_user_active: true };
             Ok(Page { count, results: rows.into_iter().map(listed).collect() })
         })
     }

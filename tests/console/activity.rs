@@ -33,6 +33,9 @@ on_both! {
         assert_eq!(actions(&page), ["user changed", "user created"]);
         app.try_login("bob", ALICE.1);
         assert!(visit.page("/console/users/@bob/activity").contains("the user is inactive"));
+        app.try_login("nobody", ALICE.1);
+        app.sql("update audit_log set target = 'bob' where target = 'nobody'");
+        assert!(visit.page("/console/users/@bob/activity").contains("no user has this name"));
         assert_eq!(visit.get("/console/users/@nobody/activity").status, 404);
     }
 

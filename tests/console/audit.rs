@@ -40,6 +40,25 @@ on_both! {
         assert!(answer.text().contains("id=\"since-note\"><strong class=\"fault\">Enter a date such as 2026-11-25.</strong>"));
     }
 
+    fn times_in_details_are_shown_as_times_and_claimed_names_as_claimed(db) {
+        let app = with_people(App::start(db));
+        app.login(ALICE.0, ALICE.1);
+        app.try_login(ALICE.0, "wrong");
+        let mut visit = Visit::by(&app, ADMIN);
+        visit.page("/console/users/@alice");
+        visit.post("/console/users/@alice/regenerate", &[("grace", "15m")]);
+        let page = visit.page("/console/audit?action=token.regenerate");
+        let time = "<time datetime=\"2025-06-15T15:21:40.123456Z\">2025-06-15 15:21 UTC</time>";
+        assert!(page.contains(&format!("grace until</span> {time}")), "{page}");
+        visit.page("/console/users/@alice");
+        visit.post("/console/users/@alice/regenerate", &[]);
+        assert!(visit.page("/console/audit?action=token.regenerate").contains("grace until</span> none<"));
+        let claimed = "<span class=\"muted\">claimed to be</span> <span dir=\"auto\">alice</span>";
+        assert!(visit.page("/console/audit?action=login.failed").contains(claimed));
+        assert!(visit.page("/console/users/@alice/activity?show=logins").contains(claimed));
+        assert!(!visit.page("/console/audit?action=login").contains("claimed to be"), "a login proves who it is");
+    }
+
     fn entries_are_found_by_their_address_and_by_a_part_of_a_name(db) {
         let app = with_people(App::start(db));
         app.try_login(ALICE.0, "wrong");

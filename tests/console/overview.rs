@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use super::{ALICE, with_people};
 use crate::on_both;
-use crate::support::app::{ADMIN, App, CLIENT, Kind};
+use crate::support::app::{ADMIN, App, Kind};
 use crate::support::console::Visit;
-use crate::support::http::Request;
 
 /// The number under a title.
 fn figure(page: &str, title: &str) -> String {
@@ -88,21 +87,6 @@ on_both! {
         assert!(checked.contains("Active: 2") && checked.contains("Not active: 2"), "{checked}");
         let (_, sums) = checked.split_once("<p class=\"muted\">").unwrap();
         assert!(sums.starts_with("2 active, "), "{sums}");
-    }
-
-    fn who_follows_this_node_is_listed(db) {
-        let app = App::start(db);
-        let mut visit = Visit::by(&app, ADMIN);
-        assert!(!visit.page("/console/").contains("follow this node"));
-        let request = Request::new("GET", "/changes").basic(CLIENT.0, CLIENT.1).header("User-Agent", "jeton/9.8 <x>");
-        assert_eq!(app.send(request).status, 200);
-        let page = visit.page("/console/");
-        let (_, row) = page.split_once("follow this node").unwrap();
-        for words in [">demo</th>", "jeton/9.8 &#60;x&#62;", ">127.0.0.1</td>", ">0 s ago</td>"] {
-            assert!(row.contains(words), "{words} in {row}");
-        }
-        app.clock.advance(Duration::from_mins(5));
-        assert!(!Visit::by(&app, ADMIN).page("/console/").contains("follow this node"));
     }
 
     fn the_page_shows_the_state_of_this_node(db) {

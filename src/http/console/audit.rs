@@ -17,7 +17,7 @@ use crate::domain::audit::{Action, Entry, Filter};
 use crate::domain::time::Timestamp;
 use crate::http::drf::pagination::QUOTED;
 use crate::http::state::State;
-use crate::service::Faults;
+use crate::service::{Faults, LoginRefusal};
 
 /// How many entries are counted at most. Beyond that the page says "more than".
 const MAX_COUNTED: u32 = 10_000;
@@ -51,6 +51,8 @@ pub struct Row {
     pub action: String,
     pub action_in_words: String,
     pub is_refusal: bool,
+    /// Whether nobody has proved to be the actor.
+    pub is_claimed: bool,
     pub target: String,
     pub target_link: Option<String>,
     pub address: String,
@@ -130,6 +132,7 @@ pub fn row(entry: Entry) -> Row {
         at: Moment(entry.at),
         target_link: may_exist.then(|| user_link(&entry.target)),
         actor_link: actor_link(&entry, is_unknown),
+        is_claimed: is_claimed(&entry),
         actor: entry.actor,
         action_in_words: action.map_or_else(|| entry.action.clone(), |action| in_words(action).to_owned()),
         action: entry.action,
@@ -144,6 +147,12 @@ pub fn row(entry: Entry) -> Row {
 fn actor_link(entry: &Entry, is_unknown: bool) -> Option<String> {
     let is_user = !entry.actor.starts_with("client:") && !entry.actor.starts_with("cli:") && entry.actor != "system";
     (is_user && !is_unknown).then(|| user_link(&entry.actor))
+}
+
+/// Whether the actor is only the name that somebody gave, with wrong credentials.
+fn is_claimed(entry: &Entry) -> bool {
+    let is_refused = [Action::LoginFailed, Action::ClientFailed].iter().any(|action| action.as_str() == entry.action);
+    is_refused && entry.details["reason"] != LoginRefusal::NotStaff.as_str()
 }
 
 /// An action as support says it.

@@ -25,6 +25,7 @@ pub fn details(details: Value) -> Vec<Detail> {
 fn detail(name: &str, value: &Value) -> Detail {
     let text = words(value);
     let value = match name {
+        "expires_at" if value.is_null() => "never".to_owned(),
         "reason" => reason(&text).map_or_else(|| text.replace('_', " "), ToOwned::to_owned),
         _ => text,
     };

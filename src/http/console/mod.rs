@@ -17,6 +17,7 @@ mod groups;
 pub(in crate::http) mod listing;
 pub(in crate::http) mod login_form;
 mod new_user;
+mod nodes;
 mod overview;
 pub(in crate::http) mod page;
 pub(in crate::http) mod pages;
