@@ -53,7 +53,7 @@ on_both! {
         visit.page("/console/users/@alice");
         visit.post("/console/users/@alice/regenerate", &[]);
         assert!(visit.page("/console/audit?action=token.regenerate").contains("grace until</span> none<"));
-        let claimed = "<span class=\"muted\">claimed to be</span> <span dir=\"auto\">alice</span>";
+        let claimed = "<span class=\"muted\">claimed to be</span> <a href=\"/console/users/@alice\" dir=\"auto\">alice</a>";
         assert!(visit.page("/console/audit?action=login.failed").contains(claimed));
         assert!(visit.page("/console/users/@alice/activity?show=logins").contains(claimed));
         assert!(!visit.page("/console/audit?action=login").contains("claimed to be"), "a login proves who it is");
