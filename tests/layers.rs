@@ -110,6 +110,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "checkpoint",
             "try_disk",
             "change_log",
+            "nodes",
             "change_url",
             "meta",
             "login_names",

@@ -47,7 +47,7 @@ pub enum Command {
     Config,
     /// Print the OpenAPI document of the API
     Openapi,
-    /// Check the database and count the login tokens sealed under each secret key; changes nothing
+    /// Check the database, count the login tokens sealed under each secret key, list the nodes; changes nothing
     Doctor(doctor::DoctorArguments),
     /// Exit with status 0 if a server answers at JETON_LISTEN
     Healthcheck,
@@ -75,8 +75,12 @@ impl Command {
 /// The commands, each with a flag for every setting. Help does not list these flags: there are many more of them than of
 /// options.
 pub fn commands() -> clap::Command {
-    let named =
-        own_commands().mut_subcommand("settings", |settings| settings.override_help(super::settings::text(WIDTH)));
+    let named = own_commands().mut_subcommand("settings", |settings| {
+        let each = super::settings::each(WIDTH).map(|(setting, text)| {
+            clap::Command::new(setting.name).alias(setting.flag()).hide(true).override_help(text)
+        });
+        settings.override_help(super::settings::text(WIDTH)).subcommands(each).disable_help_subcommand(true)
+    });
     let command = with_settings_named(named);
     setting_flags().fold(command, |command, flag| command.arg(flag.global(true).hide(true)))
 }

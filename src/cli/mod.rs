@@ -54,7 +54,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let command = match cli.command.unwrap_or(Command::Serve) {
         // These are about the program itself, and work whatever the settings are.
-        Command::Settings => return ended(settings::settings()),
+        Command::Settings => {
+            let name = matches.subcommand().and_then(|(_, settings)| settings.subcommand_name());
+            return ended(settings::settings(name));
+        }
         Command::Completions(arguments) => {
             return ended(completions::completions(&arguments, command::with_setting_flags()));
         }

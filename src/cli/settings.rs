@@ -1,4 +1,4 @@
-//! `jeton help settings`: what each setting does, from the same rows as `docs/settings.md`.
+//! `jeton help settings`, and `jeton help settings NAME` for one: what each setting does, from the same rows as `docs/settings.md`.
 
 use super::Failure;
 use super::output::line;
@@ -10,11 +10,20 @@ pub const WIDTH: usize = 80;
 const INTRODUCTION: &str = "A setting is an environment variable, a flag of the same name (JETON_TOKEN_MODE is \
     --token-mode), or a line of the file .env in the folder in which jeton is started. A flag overrides the \
     environment, and that overrides .env. Where NAME_FILE is written too, it names a file that holds the value; a \
-    secret has no flag but that of its file. `jeton config` prints the value of each setting, and where it came from.";
+    secret has no flag but that of its file. `jeton config` prints the value of each setting, and where it came from; `jeton help settings NAME` explains one.";
 
-/// Prints the settings.
-pub fn settings() -> Result<(), Failure> {
-    line(text(WIDTH).trim_end())
+/// Prints the settings, or the one with this name.
+pub fn settings(name: Option<&str>) -> Result<(), Failure> {
+    let one = name.and_then(|name| each(WIDTH).find(|(setting, _)| setting.name == name));
+    line(one.map_or_else(|| text(WIDTH), |(_, text)| text).trim_end())
+}
+
+/// Each setting, and its text alone.
+pub fn each(width: usize) -> impl Iterator<Item = (Setting, String)> {
+    all_settings().into_iter().map(move |setting| {
+        let text = described(&setting, width) + "\n";
+        (setting, text)
+    })
 }
 
 /// The settings under their headings, each with its default, in lines of at most `width` columns.

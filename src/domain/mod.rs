@@ -14,6 +14,7 @@ pub mod email;
 pub mod folded;
 pub mod group;
 pub mod network;
+pub mod node_name;
 pub mod page;
 pub mod password;
 pub mod password_link;

@@ -9,6 +9,12 @@ const KEY_LENGTH: usize = 20;
 /// The minimum length of a client secret that an operator chose.
 const SECRET_LENGTH: usize = 32;
 
+/// Whether the character embeds, overrides or isolates a direction of writing. Such a character goes on to the end of its
+/// line, so that a name with it rearranges what stands beside it. No name needs one: letters have a direction themselves.
+pub const fn changes_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Whether the character changes the direction of writing, breaks a line, or is invisible.
 pub fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

@@ -14,5 +14,9 @@ pub const WRONG_PASSWORD: &str = "Your password was entered incorrectly. Please 
 
 /// The password that is to be replaced is wrong (Django's message: `django/contrib/auth/forms.py::PasswordChangeForm`).
 pub const WRONG_OLD_PASSWORD: &str = "Your old password was entered incorrectly. Please enter it again.";
+
+/// A new name has characters that change the direction of writing.
+pub const CHANGES_DIRECTION: &str = "Characters that change the direction of writing are not allowed.";
+
 /// The message for the name of a group that another group has.
 pub const GROUP_TAKEN: &str = "A group with that name already exists.";

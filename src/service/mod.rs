@@ -57,7 +57,7 @@ pub use introspection::{
 pub use login_tokens::{LoginToken, LoginTokens, ResealRound, SealCounts, Sealer, SealingKeys, count_seals, key_file};
 use metrics::Sample;
 pub use metrics::{Metrics, Results, WorkerCounts};
-pub use node::{ClockState, Node, NodeState, Overview, PurgeRound, Readiness};
+pub use node::{ClockState, ListedNode, Node, NodeState, Nodes, Overview, PurgeRound, Readiness, list_nodes};
 pub use policy::Policy;
 pub use reasons::{AuthenticationFault, LoginRefusal, Reason};
 pub use reloaded::Reloaded;
@@ -65,7 +65,8 @@ pub use rights::{AccountHolder, ChangeableUser, LoginHolder, Staff, Superuser};
 pub use shadow::{Differing, ShadowReport};
 pub use sign_in::{LoggedIn, Login, Once, Session, SignIn, SignedIn};
 pub use tokens::{
-    CreatedToken, Explanation, NamedToken, NewEnd, RegenerateOptions, Revoker, TokenFilter, TokenListFilter, Tokens,
+    CreatedToken, EndTime, Explanation, NamedToken, NewEnd, RegenerateOptions, Revoker, TokenFilter, TokenListFilter,
+    Tokens,
 };
 
 /// All groups of verbs. Cheap to clone.

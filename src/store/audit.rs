@@ -204,6 +204,23 @@ impl Store {
         })
     }
 
+    /// The newest entry of a login, or of a refused one, with this name.
+    pub fn last_login_attempt(&self, username: &str) -> Result<Option<Entry>, StoreError> {
+        if !storable(username) {
+            return Ok(None);
+        }
+        self.read(|conn| {
+            let row: Option<EntryRow> = audit_log::table
+                .filter(audit_log::target.eq(username))
+                .filter(audit_log::action.eq_any([Action::Login, Action::LoginFailed].map(Action::as_str)))
+                .order(audit_log::id.desc())
+                .select(EntryRow::as_select())
+                .first(conn)
+                .optional()?;
+            Ok(row.map(entry))
+        })
+    }
+
     /// The entry of the change that made a user inactive, if that is the last known change of `is_active`. Somebody may
     /// have changed the user by SQL since then.
     pub fn last_deactivation(&self, username: &str) -> Result<Option<Entry>, StoreError> {

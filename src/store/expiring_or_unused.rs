@@ -16,6 +16,8 @@ pub enum ExpiringOrUnused {
     ExpiringBy(Timestamp),
     /// That nobody has used since then; one that was never used counts from its creation. The oldest first.
     UnusedSince(Timestamp),
+    /// The same, without tokens of logins.
+    NamedUnusedSince(Timestamp),
 }
 
 impl Store {
@@ -36,9 +38,11 @@ impl Store {
                         .filter(tokens::expires_at.gt(now.naive()))
                         .filter(tokens::expires_at.le(end.naive()))
                         .order((tokens::expires_at, tokens::id)),
-                    ExpiringOrUnused::UnusedSince(since) => {
+                    ExpiringOrUnused::UnusedSince(since) | ExpiringOrUnused::NamedUnusedSince(since) => {
+                        let named = matches!(which, ExpiringOrUnused::NamedUnusedSince(_));
                         let since = since.naive();
                         let never_used = tokens::last_used_at.is_null().and(tokens::created_at.lt(since));
+                        let live = if named { live.filter(tokens::name.is_not_null()) } else { live };
                         live.filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive())))
                             .filter(tokens::last_used_at.lt(since).or(never_used))
                             .order(tokens::id)
@@ -53,7 +57,8 @@ impl Store {
                 .offset(page.offset())
                 .select((FactsRow::as_select(), users::username))
                 .load(conn)?;
-            let listed = |(row, username): (FactsRow, String)| ListedToken { token: row.into(), username };
+            let listed =
+                |(row, username): (FactsRow, String)| ListedToken { token: row.into(), username, is_user_active: true };
             Ok(Page { count, results: rows.into_iter().map(listed).collect() })
         })
     }

@@ -174,6 +174,9 @@ fn check_alive(conn: &mut PgConnection) -> Result<(), ConnectError> {
 const SET_TCP_USER_TIMEOUT: &str = "select set_config('tcp_user_timeout', '30s', false) \
                               where current_setting('tcp_user_timeout') = '0'";
 
+/// The name of the sessions, unless the operator has set one. `nodes.rs` gives one session of each node a longer name.
+pub const APPLICATION_NAME: &str = "jeton";
+
 /// How long a host may take to answer. libpq takes whole seconds, and two at least.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -184,7 +187,7 @@ fn with_defaults(url: &str) -> String {
         url,
         &[
             ("connect_timeout", "2"),
-            ("application_name", "jeton"),
+            ("application_name", APPLICATION_NAME),
             ("target_session_attrs", "read-write"),
             ("keepalives_idle", "10"),
             ("keepalives_interval", "5"),

@@ -42,6 +42,7 @@ mod meta;
 mod migrations;
 mod mode;
 mod new_password;
+mod nodes;
 mod opened_file;
 mod outcome;
 mod overview;
@@ -95,8 +96,9 @@ pub use import::{
 pub use login_tokens::{Issue, Issued, SealedToken};
 pub use meta::MetaKey;
 pub use mode::{ALL_BUT_OWNER, restrict_file_mode};
+pub use nodes::{JetonSessions, own_node_name};
 pub use outcome::{Changed, ClientChange, FormUse, LinkUse, LoginTokensRevoked, OwnChange, Replaced, Revoked, Updated};
-pub use overview::{HourOfLogins, MAX_COUNTED, MostRefused, UserCounts};
+pub use overview::{HourOfLogins, MAX_COUNTED, MostRefused, Refused, UserCounts};
 pub use own::AskedWith;
 pub use password_links::LinkedUser;
 pub use pools::StoreOptions;

@@ -71,6 +71,8 @@ pub enum Updated {
     Done,
     /// There is no such thing, or it has ended.
     NotLive,
+    /// It cannot go on without an end.
+    NeedsEnd,
 }
 
 /// The result of revoking all login tokens of a user.

@@ -1,5 +1,6 @@
 //! Counts for the console's first page. Each is bounded, so that none scans a whole large table.
 
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text, Timestamp as SqlTimestamp};
 
@@ -35,9 +36,20 @@ pub struct HourOfLogins {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MostRefused {
     /// Names that somebody tried to log in with; not all belong to a user.
-    pub names: Vec<(String, i64)>,
+    pub names: Vec<Refused>,
     /// Addresses that the logins came from.
-    pub addresses: Vec<(String, i64)>,
+    pub addresses: Vec<Refused>,
+}
+
+/// Refused logins with one name, or from one address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The name or the address.
+    pub subject: String,
+    /// How many.
+    pub count: i64,
+    /// When the last one was.
+    pub last: Timestamp,
 }
 
 #[derive(QueryableByName)]
@@ -48,6 +60,8 @@ struct RefusedRow {
     subject: String,
     #[diesel(sql_type = BigInt)]
     refusals: i64,
+    #[diesel(sql_type = SqlTimestamp)]
+    last_at: NaiveDateTime,
 }
 
 #[derive(QueryableByName)]
@@ -109,12 +123,12 @@ impl Store {
         let (since, until) = (now.before(std::time::Duration::from_hours(24)).naive(), now.naive());
         let most = |is_name: u8, column: &str| {
             format!(
-                "select * from (select {is_name} as is_name, {column} as subject, count(*) as refusals from newest \
+                "select * from (select {is_name} as is_name, {column} as subject, count(*) as refusals, max(at) as last_at from newest \
                  where {column} is not null group by {column} order by 3 desc, 2 limit {MOST_REFUSED}) as by_{column}"
             )
         };
         let query = format!(
-            "with newest as (select target, address from audit_log where at > ? and at <= ? \
+            "with newest as (select at, target, address from audit_log where at > ? and at <= ? \
              and action = 'login.failed' order by at desc limit {MAX_COUNTED}) {} union all {}",
             most(1, "target"),
             most(0, "address")
@@ -132,9 +146,9 @@ impl Store {
             }
         })?;
         let mut most = MostRefused::default();
-        for RefusedRow { is_name, subject, refusals } in rows {
+        for RefusedRow { is_name, subject, refusals, last_at } in rows {
             let list = if is_name == 1 { &mut most.names } else { &mut most.addresses };
-            list.push((subject, refusals));
+            list.push(Refused { subject, count: refusals, last: Timestamp::from_naive(last_at) });
         }
         Ok(most)
     }

@@ -5,13 +5,14 @@
 
 use std::collections::HashMap;
 
-use diesel::dsl::count_star;
+use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
+use diesel::sql_types::Timestamp as SqlTimestamp;
 use serde_json::json;
 
 use super::connection::storable;
 use super::schema::{tokens, users};
-use super::token_rows::{FactsRow, NewToken, TokenEnd, create, move_end, revoked, unrevoked};
+use super::token_rows::{FactsRow, MovedEnd, NewToken, TokenEnd, create, move_end, revoked, unrevoked};
 use super::user_rows::{UserRow, lock, with_groups};
 use super::{Changed, Store, StoreError, Updated, audit};
 use crate::domain::audit::{Action, Actor};
@@ -91,18 +92,22 @@ impl Store {
             };
             let count = matching().count().get_result(conn)?;
             let page = page.in_list(count);
-            let rows: Vec<(FactsRow, String)> = matching()
+            let rows: Vec<(FactsRow, String, bool)> = matching()
                 .order(tokens::id)
                 .limit(page.size.into())
                 .offset(page.offset())
-                .select((FactsRow::as_select(), users::username))
+                .select((FactsRow::as_select(), users::username, users::is_active))
                 .load(conn)?;
-            let listed = |(row, username): (FactsRow, String)| ListedToken { token: row.into(), username };
+            let listed = |(row, username, is_user_active): (FactsRow, String, bool)| ListedToken {
+                token: row.into(),
+                username,
+                is_user_active,
+            };
             Ok(Page { count, results: rows.into_iter().map(listed).collect() })
         })
     }
 
-    /// Tokens of a user that have ended and whose rows are still there, newest first.
+    /// Tokens of a user that have ended and whose rows are still there, the one that ended last first.
     pub fn list_ended_tokens(
         &self,
         user_id: i64,
@@ -116,8 +121,11 @@ impl Store {
             };
             let count = matching().count().get_result(conn)?;
             let page = page.in_list(count);
+            // When it ended: the sooner of the two.
+            let end =
+                "case when revoked_at is null or expires_at < revoked_at then expires_at else revoked_at end desc";
             let rows: Vec<FactsRow> = matching()
-                .order(tokens::id.desc())
+                .order((sql::<SqlTimestamp>(end), tokens::id.desc()))
                 .limit(page.size.into())
                 .offset(page.offset())
                 .select(FactsRow::as_select())
@@ -181,12 +189,14 @@ impl Store {
     ) -> Result<Changed<Updated>, StoreError> {
         self.change(|conn, changes| {
             let Some(user) = lock(conn, owner)? else { return Ok(Changed::UserChanged) };
-            if move_end(conn, user.id, id, end, now)? == 0 {
-                return Ok(Changed::Done(Updated::NotLive));
-            }
+            let end = match move_end(conn, user.id, id, end, now)? {
+                MovedEnd::To(end) => end,
+                MovedEnd::NotLive => return Ok(Changed::Done(Updated::NotLive)),
+                MovedEnd::NeedsEnd => return Ok(Changed::Done(Updated::NeedsEnd)),
+            };
             changes.push(Change::User(user.id));
             let details = match end {
-                TokenEnd::Expiry(at) => json!({ "token": id, "expires_at": at }),
+                TokenEnd::Expiry(at) | TokenEnd::Shown(at) => json!({ "token": id, "expires_at": at }),
                 TokenEnd::Grace(at) => json!({ "token": id, "grace_until": at }),
             };
             audit::record(conn, by, Action::TokenUpdate, &user.username, &details, now)?;

@@ -1,14 +1,12 @@
 //! Checks every page of the list: whom it refuses, which methods it has, how large a form may be.
 
-use std::collections::BTreeMap;
-
 use jeton::http::{Access, WebPage, account_pages};
 use serde_json::json;
 
 use super::{ALICE, STAFF, leads_to_sign_in, with_people};
 use crate::on_both;
 use crate::support::app::App;
-use crate::support::console::Visit;
+use crate::support::console::{Visit, assert_allowed};
 use crate::support::http::Request;
 
 /// A path of the page, with names and ids that do not exist.
@@ -69,20 +67,6 @@ on_both! {
 
     fn each_path_lists_its_methods_in_allow(db) {
         let app = App::start(db);
-        let mut paths = BTreeMap::<_, Vec<_>>::new();
-        for page in account_pages() {
-            paths.entry(path_of(&page)).or_default().push(page.method().to_string());
-        }
-        for (path, methods) in paths {
-            let allowed = methods.join(", ").replace("GET", "GET, HEAD");
-            for path in [path.clone(), format!("{path}/")] {
-                for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"] {
-                    let answer = app.send(Request::new(method, &path));
-                    let is_allowed = allowed.split(", ").any(|one| one == method);
-                    assert_eq!(answer.status == 405, !is_allowed, "{method} {path}: {}", answer.status);
-                    assert_eq!(answer.headers_named("Allow"), [allowed.as_str()], "{method} {path}");
-                }
-            }
-        }
+        assert_allowed(&app, account_pages().iter().map(|page| (path_of(page), page.method().to_string())));
     }
 }

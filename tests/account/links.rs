@@ -38,7 +38,7 @@ on_both! {
             // Mail scanners open links.
             Visit::new(&app).page(&path);
             let page = visit.page(&path);
-            assert!(page.contains("For alice.") && page.contains("At least 8 characters"), "{page}");
+            assert!(page.contains("For <bdi>alice</bdi>.") && page.contains("At least 8 characters"), "{page}");
         }
         assert!(app.is_good(&login));
         let page = visit.done(&path, &GOOD);

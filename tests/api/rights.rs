@@ -59,6 +59,8 @@ on_both! {
                     assert_denied(&app.send(request.token(&key)), &about);
                 }
                 assert_denied(&app.delete("/admin/tokens/1", &key), "revoke");
+                let end = Request::new("PATCH", "/admin/tokens/1").json(&json!({"expires_in": "1h"}));
+                assert_denied(&app.send(end.token(&key)), "update");
             }
             let key = named(&app, username, "reports:read jeton:admin");
             for (request, staff_may) in admin_routes() {

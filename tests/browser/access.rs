@@ -15,7 +15,7 @@ use crate::support::python::Environment;
 
 const AXE: [&str; 2] = ["axe-playwright-python==0.1.8", "--no-deps"];
 
-const PAGES: [(&str, &str); 18] = [
+const PAGES: [(&str, &str); 22] = [
     ("overview", "/console/"),
     ("users", "/console/users"),
     ("nobody", "/console/users?search=zzz"),
@@ -24,11 +24,15 @@ const PAGES: [(&str, &str); 18] = [
     ("activity", "/console/users/@ada/activity"),
     ("account", "/console/users/@ada/account"),
     ("token", "/console/users/@ada/tokens/1"),
+    ("tokens", "/console/tokens?show=unused"),
+    ("check", "/console/explain"),
     ("groups", "/console/groups"),
     ("group", "/console/groups/@billing"),
     ("staff", "/console/users/@admin"),
     ("new-user", "/console/users/new"),
     ("delete", "/console/users/@ada/delete"),
+    ("bulk", "/console/users/bulk?do=deactivate&all=matching&search=example.org"),
+    ("right-to-left", "/console/users/@%D7%99%D7%A2%D7%9C"),
     ("clients", "/console/clients"),
     ("new-client", "/console/clients/new"),
     ("rotate", "/console/clients/@demo/rotate"),

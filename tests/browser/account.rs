@@ -94,7 +94,7 @@ fn a_user_follows_an_invitation_and_looks_after_their_account() {
     browser.assert_clean();
 
     browser.open("/");
-    browser.sees("To your tokens, your password and your name.");
+    browser.sees("See your tokens, and change your password or your name.");
     assert_eq!(browser.path(), "/account/sign-in");
     staff.open("/");
     staff.sees("Logins in the last 24 hours");

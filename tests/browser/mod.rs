@@ -41,6 +41,15 @@ fn in_use() -> App {
         });
         app.create_user(username, PASSWORD, &fields);
     }
+    // Names as long as they can be, and from right to left.
+    let long = "a.very.long.name.".repeat(9)[..150].to_owned();
+    app.create_user(
+        &long,
+        PASSWORD,
+        &json!({"email": format!("{}@example.org", "x".repeat(60)), "groups": ["y".repeat(150)]}),
+    );
+    app.create_user("יעל", PASSWORD, &json!({"first_name": "יעל", "last_name": "כהן", "groups": ["העבודה"]}));
+    app.try_login(&long, "wrong");
     let key = app.login("ada", PASSWORD);
     app.name_token(&key, &json!({"name": "nightly export", "scope": "reports:read", "expires_in": "90d"}));
     // These are the logins of a day, more in some hours than in other hours.

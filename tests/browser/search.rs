@@ -28,11 +28,36 @@ fn the_list_follows_what_is_typed() {
     browser.sees("No name, e-mail address or external id matches “ace gzz”.");
     browser.fill("Search", "");
     browser.press("a\u{e003}");
-    browser.until("return document.querySelectorAll('tbody tr').length == 10");
+    browser.until("return document.querySelectorAll('tbody tr').length == 12");
     browser.until("return document.body.dataset.same == 'page' && document.activeElement.id == 'search'");
     // If the session has ended, the sign-in form is shown, not an empty list.
     app.sql("delete from sessions");
     browser.press("a");
     browser.sees("For staff.");
+    browser.assert_clean();
+}
+
+#[test]
+fn all_rows_of_a_page_are_ticked_with_one_click() {
+    let app = in_use();
+    let browser = Browser::on(&app);
+    browser.sign_in(ADMIN);
+    browser.open("/console/users?group=reports");
+    let ticked = "return [...document.querySelectorAll('.pick input')].map(box => Number(box.checked)).join('')";
+    let is = |wanted: &str| browser.until(&format!("{ticked} == '{wanted}'"));
+    is("000");
+    browser.click_at("//label[normalize-space()='All on this page']");
+    is("111");
+    browser.click_at("//label[normalize-space()='All on this page']");
+    is("000");
+    // The rows that a search brings can be ticked in the same way.
+    browser.fill("Search", "grace");
+    browser.until("return document.querySelectorAll('.pick input').length == 1");
+    browser.fill("Search", "example");
+    browser.until("return document.querySelectorAll('.pick input').length > 1");
+    browser.click_at("//label[normalize-space()='All on this page']");
+    browser.until("return [...document.querySelectorAll('.pick input')].every(box => box.checked)");
+    browser.click("Deactivate");
+    browser.sees("Deactivate these ");
     browser.assert_clean();
 }

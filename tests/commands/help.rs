@@ -71,6 +71,20 @@ fn the_settings_are_explained_in_a_help_of_their_own() {
     assert_eq!(done(&jeton, &["settings"]).trim_end(), text.trim_end());
 }
 
+#[test]
+fn one_setting_is_explained_alone() {
+    let jeton = Jeton::new().env("JETON_NONSENSE", "1");
+    let all = done(&jeton, &["help", "settings"]);
+    for setting in settings() {
+        let text = done(&jeton, &["help", "settings", setting.name]);
+        assert!(text.trim_start().starts_with(setting.name) && all.contains(text.trim_end()), "{text}");
+        assert!(text.lines().skip(1).all(|line| line.is_empty() || line.starts_with("   ")), "one setting: {text}");
+    }
+    let text = done(&jeton, &["settings", "JETON_TOKEN_MODE"]);
+    assert_eq!(done(&jeton, &["help", "settings", "token-mode"]), text, "by the name of its flag, too");
+    assert!(done(&jeton, &["user", "password-link", "-h"]).contains("JETON_ISSUER"));
+}
+
 /// What bash completes after these words, the last of which is not finished.
 fn completed(words: &[&str]) -> Vec<String> {
     let script = format!(

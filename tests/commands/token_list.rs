@@ -53,6 +53,18 @@ on_both! {
         assert!(table.lines().count() == 3 && table.contains("in a week"), "{table}");
     }
 
+    fn tokens_of_inactive_users_are_marked(db) {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database);
+        for name in ["amy", "bob"] {
+            create_user(&jeton, name, &[]);
+            done(&jeton, &["token", "create", name, "--name", "ci", "--expires-in", "1d"]);
+        }
+        done(&jeton, &["user", "deactivate", "bob"]);
+        let table = done(&jeton, &["token", "list", "--expiring", "14d"]);
+        assert!(table.contains("bob (inactive)") && !table.contains("amy (inactive)"), "{table}");
+    }
+
     fn tokens_that_nobody_uses_are_found(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);

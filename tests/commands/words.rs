@@ -109,6 +109,12 @@ fn wrong_usage_exits_with_status_2_and_creates_nothing() {
         "man",
         "token revoke",
         "token revoke x",
+        "token update",
+        "token update 1",
+        "token update x --no-expiry",
+        "user update amy",
+        "settings JETON_NONSENSE",
+        "help settings JETON_NONSENSE",
         "client create",
         "client list x",
         "migrate x",
@@ -165,4 +171,11 @@ fn no_argument_takes_a_secret() {
         assert!(!help.contains(flag), "{flag}");
     }
     assert_eq!(fs::read_dir(&jeton.dir).unwrap().count(), 0);
+}
+
+#[test]
+fn an_update_of_a_user_without_a_change_is_refused_in_one_sentence() {
+    let output = Jeton::new().run(&["user", "update", "amy"]);
+    let sentence = "error: say what to change, for example --email; `jeton user update -h` lists what can be\n";
+    assert_eq!((output.status, output.stderr.as_str()), (2, sentence));
 }

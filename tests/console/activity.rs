@@ -33,7 +33,24 @@ on_both! {
         assert_eq!(actions(&page), ["user changed", "user created"]);
         app.try_login("bob", ALICE.1);
         assert!(visit.page("/console/users/@bob/activity").contains("the user is inactive"));
+        app.try_login("nobody", ALICE.1);
+        app.sql("update audit_log set target = 'bob' where target = 'nobody'");
+        assert!(visit.page("/console/users/@bob/activity").contains("no user has this name"));
         assert_eq!(visit.get("/console/users/@nobody/activity").status, 404);
+    }
+
+    fn the_head_says_why_the_newest_login_was_refused(db) {
+        let app = with_people(App::start(db));
+        let mut visit = Visit::by(&app, ADMIN);
+        assert!(!visit.page("/console/users/@alice").contains("Last login refused"));
+        app.try_login(ALICE.0, "wrong");
+        let page = visit.page("/console/users/@alice");
+        let (_, fact) = page.split_once("<dt>Last login refused</dt>").expect("the fact");
+        assert!(fact.starts_with("<dd><a href=\"/console/users/@alice/activity?show=logins\"><time") && fact.contains("</a>: wrong password</dd>"), "{fact}");
+        app.sql("insert into audit_log (at, actor, action, target, details) values ('2025-06-15 23:00:00', 'alice', 'login.failed', 'alice', '{\"reason\":\"throttled\"}')");
+        assert!(visit.page("/console/users/@alice").contains("</a>: too many failed attempts before it"));
+        app.login(ALICE.0, ALICE.1);
+        assert!(!visit.page("/console/users/@alice").contains("Last login refused"), "a login came after it");
     }
 
     fn activity_has_pages(db) {
@@ -62,6 +79,21 @@ on_both! {
         assert!(ended.contains("<td data-label=\"Why\">revoked</td>") && ended.contains("<td data-label=\"By\" dir=\"auto\">admin</td>"), "{ended}");
         assert!(ended.contains("<td data-label=\"Why\">expired</td>") && ended.contains(">short</th>"), "{ended}");
         assert!(!page.contains(&old));
+    }
+
+    fn the_token_that_ended_last_stands_first(db) {
+        let app = with_people(App::start(db));
+        let key = app.login(ALICE.0, ALICE.1);
+        for (name, life) in [("first", "3h"), ("second", "1h"), ("third", "9d"), ("fourth", "2h")] {
+            app.name_token(&key, &json!({"name": name, "expires_in": life}));
+        }
+        app.clock.advance(std::time::Duration::from_hours(4));
+        let third = app.database.sql("select id from tokens where name = 'third'");
+        assert_eq!(app.send(Request::new("DELETE", &format!("/admin/tokens/{}", third.trim())).token(&app.admin_token())).status, 204);
+        let page = Visit::by(&app, ADMIN).page("/console/users/@alice");
+        let (_, ended) = page.split_once("Ended tokens").unwrap();
+        let names: Vec<&str> = ended.split("<th scope=\"row\" dir=\"auto\">").skip(1).map(|rest| rest.split('<').next().unwrap()).collect();
+        assert_eq!(names, ["third", "first", "fourth", "second"], "{ended}");
     }
 
     fn ended_tokens_have_pages_of_their_own(db) {

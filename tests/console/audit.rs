@@ -40,6 +40,25 @@ on_both! {
         assert!(answer.text().contains("id=\"since-note\"><strong class=\"fault\">Enter a date such as 2026-11-25.</strong>"));
     }
 
+    fn times_in_details_are_shown_as_times_and_claimed_names_as_claimed(db) {
+        let app = with_people(App::start(db));
+        app.login(ALICE.0, ALICE.1);
+        app.try_login(ALICE.0, "wrong");
+        let mut visit = Visit::by(&app, ADMIN);
+        visit.page("/console/users/@alice");
+        visit.post("/console/users/@alice/regenerate", &[("grace", "15m")]);
+        let page = visit.page("/console/audit?action=token.regenerate");
+        let time = "<time datetime=\"2025-06-15T15:21:40.123456Z\">2025-06-15 15:21 UTC</time>";
+        assert!(page.contains(&format!("grace until</span> {time}")), "{page}");
+        visit.page("/console/users/@alice");
+        visit.post("/console/users/@alice/regenerate", &[]);
+        assert!(visit.page("/console/audit?action=token.regenerate").contains("grace until</span> none<"));
+        let claimed = "<span class=\"muted\">claimed to be</span> <a href=\"/console/users/@alice\" dir=\"auto\">alice</a>";
+        assert!(visit.page("/console/audit?action=login.failed").contains(claimed));
+        assert!(visit.page("/console/users/@alice/activity?show=logins").contains(claimed));
+        assert!(!visit.page("/console/audit?action=login").contains("claimed to be"), "a login proves who it is");
+    }
+
     fn entries_are_found_by_their_address_and_by_a_part_of_a_name(db) {
         let app = with_people(App::start(db));
         app.try_login(ALICE.0, "wrong");
@@ -86,7 +105,10 @@ on_both! {
         app.try_login(ALICE.0, "wrong");
         let mut visit = Visit::by(&app, ADMIN);
         assert!(visit.page("/console/audit?action=user.create&target=alice").contains("href=\"/console/users/@alice\""));
-        assert!(!visit.page("/console/audit?action=login.failed").contains("href=\"/console/users/@alice\""), "a user who failed to log in may not exist");
+        app.try_login("nobody", "wrong");
+        let page = visit.page("/console/audit?action=login.failed");
+        assert_eq!(page.matches("href=\"/console/users/@alice\"").count(), 2, "a wrong password is that of a user: {page}");
+        assert!(page.contains(">nobody</span>") && !page.contains("/console/users/@nobody"), "{page}");
         assert!(visit.page("/console/users/@alice/activity").contains("href=\"/console/audit?target=alice\""));
     }
 
@@ -99,6 +121,19 @@ on_both! {
         app.command(&["token", "revoke", "--user", "alice", "--yes"]);
         let page = Visit::by(&app, ADMIN).page("/console/audit?action=token.revoke");
         assert!(page.contains(&format!("<span class=\"muted\">tokens</span> {ids}</span>")), "{ids}: {page}");
+    }
+
+    fn details_are_in_plain_words(db) {
+        let app = with_people(App::start(db));
+        app.sql("insert into audit_log (at, actor, action, target, details) values \
+            ('2025-06-15 23:00:00', 'admin', 'user.update', 'alice', '{\"is_staff\":true,\"is_active\":false,\"groups\":[],\"email\":\"\"}'), \
+            ('2025-06-15 23:00:01', 'admin', 'token.update', 'alice', '{\"token\":7,\"expires_at\":\"2025-07-01T08:30:00Z\"}'), \
+            ('2025-06-15 23:00:02', 'alice', 'login.failed', 'alice', '{\"reason\":\"throttled\"}')");
+        let page = Visit::by(&app, ADMIN).page("/console/audit?target=alice");
+        let said = |name: &str, value: &str| page.contains(&format!("<span class=\"muted\">{name}</span> {value}</span>"));
+        assert!(said("staff", "yes") && said("active", "no") && said("groups", "none") && said("email", "none"), "{page}");
+        assert!(said("expires at", "<time datetime=\"2025-07-01T08:30:00Z\">2025-07-01 08:30 UTC</time>"), "{page}");
+        assert!(said("reason", "too many failed attempts before it; the password was not checked"), "{page}");
     }
 
     fn long_logs_have_pages(db) {

@@ -1,14 +1,12 @@
 //! Checks every page of the console's list: whom it refuses, which methods it has, how large a form may be.
 
-use std::collections::BTreeMap;
-
 use jeton::http::{Access, WebPage, console_pages};
 use serde_json::json;
 
 use super::{ALICE, STAFF, with_people};
 use crate::on_both;
 use crate::support::app::{ADMIN, App};
-use crate::support::console::Visit;
+use crate::support::console::{Visit, assert_allowed};
 use crate::support::http::{Answer, Request};
 
 /// A kind of visitor.
@@ -105,21 +103,7 @@ on_both! {
 
     fn each_path_lists_its_methods_in_allow(db) {
         let app = App::start(db);
-        let mut paths = BTreeMap::<_, Vec<_>>::new();
-        for page in console_pages() {
-            paths.entry(path_of(&page)).or_default().push(page.method().to_string());
-        }
-        for (path, methods) in paths {
-            let allowed = methods.join(", ").replace("GET", "GET, HEAD");
-            for path in [path.clone(), format!("{path}/")] {
-                for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"] {
-                    let answer = app.send(Request::new(method, &path));
-                    let is_allowed = allowed.split(", ").any(|one| one == method);
-                    assert_eq!(answer.status == 405, !is_allowed, "{method} {path}: {}", answer.status);
-                    assert_eq!(answer.headers_named("Allow"), [allowed.as_str()], "{method} {path}");
-                }
-            }
-        }
+        assert_allowed(&app, console_pages().iter().map(|page| (path_of(page), page.method().to_string())));
     }
 }
 

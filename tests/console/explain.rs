@@ -57,6 +57,19 @@ on_both! {
         }
     }
 
+    fn an_id_or_the_first_characters_of_a_key_lead_to_the_search_and_a_key_does_not(db) {
+        let app = with_people(App::start(db));
+        let mut visit = Visit::by(&app, ADMIN);
+        for (text, query) in [("517", "517"), (" f1aa ", "f1aa"), ("f1aa90c2", "f1aa90c2"), ("f1aa\u{2026}", "f1aa%E2%80%A6")] {
+            assert_says(&explained(&mut visit, text), &[&format!("<a href=\"/console/users?search={query}\">search for the token</a>")]);
+        }
+        for text in ["f1aa90c2d", "1234567890123", "petrovic", &"0".repeat(40), &"1".repeat(39)] {
+            assert!(!explained(&mut visit, text).contains("/console/users?search="), "{text}");
+        }
+        let live = app.login(ALICE.0, ALICE.1);
+        assert!(!explained(&mut visit, &live).contains("/console/users?search="));
+    }
+
     fn an_expired_key_is_explained_with_the_time_of_its_end(db) {
         let app = with_people(App::with(db, &[("JETON_TOKEN_TTL", "1h")]));
         let key = app.login(ALICE.0, ALICE.1);

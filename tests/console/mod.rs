@@ -9,6 +9,7 @@ mod explain;
 mod filters;
 mod forms;
 mod groups;
+mod nodes;
 mod once;
 mod overview;
 mod pages;

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use super::{ALICE, with_people};
 use crate::on_both;
-use crate::support::app::{ADMIN, App, CLIENT, Kind};
+use crate::support::app::{ADMIN, App, Kind};
 use crate::support::console::Visit;
-use crate::support::http::Request;
 
 /// The number under a title.
 fn figure(page: &str, title: &str) -> String {
@@ -24,14 +23,14 @@ on_both! {
         app.sql("update users set is_active = false where username = 'stella'");
         let mut visit = Visit::by(&app, ADMIN);
         let page = visit.page("/console/");
-        let figures = ["Users", "Live tokens", "Logins", "Refused"].map(|title| figure(&page, title));
+        let figures = ["Users", "Live tokens", "Logins", "Refused logins"].map(|title| figure(&page, title));
         // The live tokens are the admin's and stella's, whose row is live although she is inactive.
         let logins = app.database.sql("select count(*) from audit_log where action = 'login'");
         assert_eq!(figures, ["3", "2", logins.as_str(), "1"], "{page}");
         assert!(page.contains("1 of them inactive"));
         app.clock.advance(Duration::from_hours(24));
         let page = Visit::by(&app, ADMIN).page("/console/");
-        assert_eq!((figure(&page, "Logins").as_str(), figure(&page, "Refused").as_str()), ("1", "0"), "a day later");
+        assert_eq!((figure(&page, "Logins").as_str(), figure(&page, "Refused logins").as_str()), ("1", "0"), "a day later");
     }
 
     fn the_picture_has_the_logins_of_each_hour(db) {
@@ -67,6 +66,12 @@ on_both! {
         assert!(links[0].contains("href=\"/console/audit?action=login.failed&#38;target=alice\"") && links[0].contains(">3<"), "{names}");
         assert!(links[1].contains("target=%3Cb%3E") && links[1].contains("&#60;b&#62;") && links[1].contains(">1<"), "{names}");
         assert!(addresses.contains("address=127.0.0.1") && addresses.contains(">4<"), "{addresses}");
+        assert!(links[0].contains("last <time datetime=\"2025-06-15T15:06"), "{names}");
+        app.clock.advance(Duration::from_mins(10));
+        app.try_login("alice", "wrong");
+        let page = Visit::by(&app, ADMIN).page("/console/");
+        let (_, names) = page.split_once("Names most often refused").unwrap();
+        assert!(names.contains("last <time datetime=\"2025-06-15T15:16"), "{names}");
         app.clock.advance(Duration::from_hours(24));
         assert!(!Visit::by(&app, ADMIN).page("/console/").contains("most often refused"));
     }
@@ -82,21 +87,6 @@ on_both! {
         assert!(checked.contains("Active: 2") && checked.contains("Not active: 2"), "{checked}");
         let (_, sums) = checked.split_once("<p class=\"muted\">").unwrap();
         assert!(sums.starts_with("2 active, "), "{sums}");
-    }
-
-    fn who_follows_this_node_is_listed(db) {
-        let app = App::start(db);
-        let mut visit = Visit::by(&app, ADMIN);
-        assert!(!visit.page("/console/").contains("follow this node"));
-        let request = Request::new("GET", "/changes").basic(CLIENT.0, CLIENT.1).header("User-Agent", "jeton/9.8 <x>");
-        assert_eq!(app.send(request).status, 200);
-        let page = visit.page("/console/");
-        let (_, row) = page.split_once("follow this node").unwrap();
-        for words in [">demo</th>", "jeton/9.8 &#60;x&#62;", ">127.0.0.1</td>", ">0 s ago</td>"] {
-            assert!(row.contains(words), "{words} in {row}");
-        }
-        app.clock.advance(Duration::from_mins(5));
-        assert!(!Visit::by(&app, ADMIN).page("/console/").contains("follow this node"));
     }
 
     fn the_page_shows_the_state_of_this_node(db) {

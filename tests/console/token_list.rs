@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::with_people;
+use super::{ALICE, with_people};
 use crate::on_both;
 use crate::support::app::{ADMIN, App};
 use crate::support::console::Visit;
@@ -52,8 +52,11 @@ on_both! {
         let mut visit = Visit::by(&app, ADMIN);
         let listed = names(&visit.page("/console/tokens?show=unused"));
         assert!(listed.contains(&"never".to_owned()) && !listed.contains(&"once".to_owned()), "{listed:?}");
-        app.clock.advance(DAY * 30);
-        let listed = names(&Visit::by(&app, ADMIN).page("/console/tokens?show=unused"));
-        assert!(listed.contains(&"once".to_owned()), "{listed:?}");
+        app.login(ALICE.0, ALICE.1);
+        app.clock.advance(DAY * 91);
+        let mut visit = Visit::by(&app, ADMIN);
+        let listed = names(&visit.page("/console/tokens?show=unused"));
+        assert!(listed.contains(&"once".to_owned()) && listed.contains(&"Login token".to_owned()), "{listed:?}");
+        assert_eq!(names(&visit.page("/console/tokens?show=named")), ["never", "once"]);
     }
 }

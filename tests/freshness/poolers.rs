@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::{Nodes, hits, metric};
-use crate::commands::{PASSWORD, done, try_login};
+use crate::commands::{PASSWORD, done, json_of, try_login};
 use crate::serve::refuses_to_start;
 use crate::support::app::SECRET_KEY;
 use crate::support::eventually;
@@ -137,6 +137,10 @@ fn behind_a_transaction_pooler_the_cache_answers_and_a_warning_names_the_pooler(
             }
         });
         assert_eq!(Request::new("GET", "/readyz").send(node.addr).status, 200);
+        let doctor =
+            Jeton::new().env("DATABASE_URL", pooler.url(&nodes.database.url)).env("JETON_SECRET_KEY", SECRET_KEY);
+        let report = json_of(&done(&doctor, &["doctor", "--json"]));
+        assert_eq!(report["nodes_hidden"], true, "{order}: {report}");
         assert!(hits(&node) > 0.0, "{order}");
         assert!(metric(&node, "jeton_cache_proof_age_seconds") < 1.0, "{order}");
         assert!(!node.stderr().contains("ERROR"), "{order}: {}", node.stderr());

@@ -217,8 +217,9 @@ fn after_a_reload_every_connection_uses_the_new_url() {
     let server = locked.jeton.serve();
     login(&server, "amy");
     let named = |name: &str| -> u32 {
-        let count =
-            format!("select count(*) from pg_stat_activity where usename = 'app' and application_name = '{name}'");
+        let count = format!(
+            "select count(*) from pg_stat_activity where usename = 'app' and split_part(application_name, '/', 1) = '{name}'"
+        );
         locked.cluster.sql(&count).parse().unwrap()
     };
     assert!(named("jeton") >= 3, "the pool's and the listener's two");

@@ -1,7 +1,9 @@
 //! A role that owns the tables, for `jeton migrate`, and one that reads and writes rows, for `jeton serve`.
 
+use std::time::Duration;
+
 use super::{LIMIT, refuses_to_start};
-use crate::commands::{PASSWORD, create_client, create_user, done, introspect, jeton, login};
+use crate::commands::{PASSWORD, create_client, create_user, done, introspect, jeton, json_of, login};
 use crate::on_both;
 use crate::support::app::TestDatabase;
 use crate::support::eventually;
@@ -119,4 +121,40 @@ on_both! {
         let node = jeton.serve();
         assert_eq!(Request::new("GET", "/readyz").send(node.addr).status, 200);
     }
+}
+
+#[test]
+fn an_ordinary_role_sees_the_versions_and_addresses_of_nodes() {
+    let cluster = postgres::private();
+    let (owner, app) = database_with_roles(&cluster);
+    done(&jeton(&owner), &["migrate"]);
+    owner.sql(GRANTS);
+    let jeton = jeton(&app);
+    let nodes = [(); 2].map(|()| jeton.serve());
+    let listed = eventually("both nodes", LIMIT, || {
+        let report = json_of(&done(&jeton, &["doctor", "--json"]));
+        let listed = report["nodes"].as_array().unwrap().clone();
+        (listed.len() == 2).then_some(listed)
+    });
+    for node in &nodes {
+        let one = listed.iter().find(|one| one["process"] == node.pid()).unwrap_or_else(|| panic!("{listed:?}"));
+        assert_eq!(
+            (one["version"].as_str(), one["is_older"].as_bool()),
+            (Some(env!("CARGO_PKG_VERSION")), Some(false))
+        );
+        assert!(one["connected_since"].is_string() && one["silent_seconds"].is_null(), "{one}");
+    }
+    let printed = done(&jeton, &["doctor"]);
+    let (_, table) = printed.split_once("\n\n").unwrap();
+    assert!(table.starts_with("NODE") && table.lines().count() == 3, "{printed}");
+    // A node that hangs is still connected, but no longer heard.
+    nodes[1].signal("STOP");
+    eventually("a silent node", LIMIT + Duration::from_secs(10), || {
+        let report = json_of(&done(&jeton, &["doctor", "--json"]));
+        let silent = report["nodes"].as_array().unwrap().iter().find(|one| one["silent_seconds"].is_u64()).cloned()?;
+        assert_eq!(silent["process"], nodes[1].pid(), "{silent}");
+        Some(())
+    });
+    assert!(done(&jeton, &["doctor"]).contains(" not heard for 1"));
+    nodes[1].signal("CONT");
 }

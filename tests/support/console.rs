@@ -1,5 +1,7 @@
 //! A browser without scripts: it keeps cookies, and sends forms with the form token of the last page.
 
+use std::collections::BTreeMap;
+
 use super::app::App;
 use super::http::{Answer, Request};
 
@@ -109,4 +111,24 @@ pub fn secret(page: &str) -> String {
     let (_, rest) = page.split_once("<input id=\"secret\"").unwrap_or_else(|| panic!("no secret in {page}"));
     let (_, rest) = rest.split_once("value=\"").unwrap();
     rest.split('"').next().unwrap().to_owned()
+}
+
+/// Checks that each path takes the methods of its pages and no others, and lists them in `Allow`.
+#[track_caller]
+pub fn assert_allowed(app: &App, pages: impl Iterator<Item = (String, String)>) {
+    let mut paths = BTreeMap::<_, Vec<_>>::new();
+    for (path, method) in pages {
+        paths.entry(path).or_default().push(method);
+    }
+    for (path, methods) in paths {
+        let allowed = methods.join(", ").replace("GET", "GET, HEAD");
+        for path in [path.clone(), format!("{path}/")] {
+            for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"] {
+                let answer = app.send(Request::new(method, &path));
+                let is_allowed = allowed.split(", ").any(|one| one == method);
+                assert_eq!(answer.status == 405, !is_allowed, "{method} {path}: {}", answer.status);
+                assert_eq!(answer.headers_named("Allow"), [allowed.as_str()], "{method} {path}");
+            }
+        }
+    }
 }

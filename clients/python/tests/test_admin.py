@@ -54,6 +54,8 @@ def test_tokens(admin: Admin, jeton: Jeton) -> None:
     assert is_active(token["token"])
     (listed,) = admin.tokens(name)
     assert (listed["name"], listed["scope"]) == ("deploys", "a b") and "token" not in listed
+    assert admin.update_token(listed["id"], expires_in="2h")["expires_at"] > listed["expires_at"]
+    assert admin.update_token(listed["id"], expires_in=None)["expires_at"] is None
     admin.revoke_token(listed["id"])
     assert not is_active(token["token"]) and list(admin.tokens(name)) == []
 

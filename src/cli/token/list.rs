@@ -56,9 +56,8 @@ pub fn list(arguments: List, config: &Config) -> Result<(), Failure> {
         let json = arguments.json;
         let tokens = all(arguments, &service, &caller).await?;
         if json {
-            let shown: Vec<_> =
-                tokens.iter().map(|ListedToken { token, username }| WithUsername { token, username }).collect();
-            return json_array(&shown);
+            let shown = tokens.iter().map(|ListedToken { token, username, .. }| WithUsername { token, username });
+            return json_array(&shown.collect::<Vec<_>>());
         }
         table(&COLUMNS, &tokens.into_iter().map(row).collect::<Vec<_>>())
     })
@@ -81,8 +80,9 @@ async fn all(arguments: List, service: &Service, caller: &Superuser) -> Result<V
     }
 }
 
-fn row(ListedToken { token, username }: ListedToken) -> Vec<Cell> {
+fn row(ListedToken { token, username, is_user_active }: ListedToken) -> Vec<Cell> {
     let (kind, expires) = (token.kind().as_str(), token.ends_at());
+    let username = if is_user_active { username } else { format!("{username} (inactive)") };
     vec![
         token.id.to_string().into(),
         username.into(),

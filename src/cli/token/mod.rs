@@ -4,6 +4,7 @@ mod create;
 mod explain;
 mod list;
 mod revoke_many;
+mod update;
 
 use clap::{Args, Subcommand};
 
@@ -24,6 +25,8 @@ pub enum TokenCommand {
     List(list::List),
     /// Explain why introspection accepts or refuses a key, which is asked for, or read from standard input
     Explain(explain::Explain),
+    /// Move the end of a token, by the id that `list` shows
+    Update(update::Update),
     /// Revoke a token by the id that `list` shows, or many at once
     Revoke(Revoke),
 }
@@ -58,6 +61,7 @@ impl TokenCommand {
         match self {
             Self::Create(create) => create.wait,
             Self::Revoke(revoke) => revoke.wait,
+            Self::Update(update) => update.wait,
             Self::List(_) | Self::Explain(_) => Wait::NO,
         }
     }
@@ -68,6 +72,7 @@ pub fn run(command: TokenCommand, config: &Config) -> Result<(), Failure> {
         TokenCommand::Create(arguments) => create::create(arguments, config),
         TokenCommand::List(arguments) => list::list(arguments, config),
         TokenCommand::Explain(arguments) => explain::explain(&arguments, config),
+        TokenCommand::Update(arguments) => update::update(arguments, config),
         TokenCommand::Revoke(Revoke { id: Some(id), .. }) => with_service(config, |service, caller| async move {
             service.tokens.revoke_token(id, None, &caller).await.map_err(|error| match error {
                 Error::NotFound => Failure::new(format!("there is no live token with id {id}")),

@@ -49,7 +49,7 @@ pub enum UserCommand {
         #[command(flatten)]
         wait: Wait,
     },
-    /// Print a link with which a user sets a password
+    /// Print a link with which a user sets a password; it begins with JETON_ISSUER, which must be set
     PasswordLink(password_link::PasswordLink),
     /// Delete a user and all of their tokens
     Delete {

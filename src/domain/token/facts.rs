@@ -160,6 +160,8 @@ pub struct ListedToken {
     pub token: TokenFacts,
     /// Its user's name.
     pub username: String,
+    /// Whether its user is active. If not, it is not accepted.
+    pub is_user_active: bool,
 }
 
 /// A token that was looked for, live or not, and whose it is.

@@ -25,7 +25,10 @@ const PATH: &str = "/admin/users/{username}";
 
 /// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
-    let new = user().property("password", password()).required("username").required("password");
+    let no_password = boolean().description(Some(
+        "The user has no password, and cannot log in until one is set. `password` is left out then, and else required.",
+    ));
+    let new = user().property("password", password()).property("no_password", no_password).required("username");
     let example = json!({ "username": "alice", "password": "a tall ship and a star", "groups": ["billing"] });
     vec![
         Operation::get("/admin/users/", "list_users", "A page of users")
@@ -39,7 +42,10 @@ pub fn endpoints() -> Vec<Endpoint> {
             .refuses_bad_parameters("is_staff", NOT_A_BOOLEAN)
             .to(list),
         Operation::post("/admin/users/", "create_user", "Create a user")
-            .describe("Only a superuser may create staff.")
+            .describe(
+                "Only a superuser may create staff. For an invitation, create the user with `no_password`, and send them a \
+                 link of `password-link`.",
+            )
             .body(BODIES, new, &example)
             .answers::<User>(201, "The user.")
             .refuses_bad_fields("username", USERNAME_TAKEN)
@@ -123,7 +129,7 @@ fn filter(query: &ListQuery) -> Result<UserFilter, Error> {
 async fn create(caller: Staff, body: Body, state: State) -> Answered {
     let mut fields = body.fields()?;
     let username = fields.required_text("username", Trim::Yes);
-    let password = Password::new(fields.required_text("password", Trim::No));
+    let password = new_password(&mut fields);
     let wanted = optional_fields(&mut fields);
     let user = NewUser {
         username,
@@ -132,11 +138,22 @@ async fn create(caller: Staff, body: Body, state: State) -> Answered {
         is_staff: wanted.is_staff.unwrap_or(false),
         is_superuser: wanted.is_superuser.unwrap_or(false),
         groups: wanted.groups.unwrap_or_default(),
-        password: Some(password),
+        password,
     };
     let draft = UserDraft { user, parse_faults: fields.faults() };
     let user = state.service.accounts.create_user(draft, &caller).await?;
     Ok(answer::json(StatusCode::CREATED, &user))
+}
+
+/// The password; none if the body says that there is none.
+fn new_password(fields: &mut Fields<'_>) -> Option<Password> {
+    if fields.optional_bool("no_password") != Some(true) {
+        return Some(Password::new(fields.required_text("password", Trim::No)));
+    }
+    if fields.is_sent("password") {
+        fields.fault("no_password", "Send either password or no_password, not both.");
+    }
+    None
 }
 
 /// The optional fields of a body.

@@ -11,7 +11,6 @@ use super::signed_in::SignedIn;
 use super::user::{Part, UserHead};
 use crate::domain::audit::ActivityKind;
 use crate::http::state::State;
-use crate::service::LoginRefusal;
 
 /// How many entries are found at most; the audit log has all of them.
 const MAX_FOUND: u32 = 1_000;
@@ -57,30 +56,8 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, username: web::Path
         } else {
             listing.pager(page.count)?
         },
-        rows: page.results.into_iter().map(|entry| with_reason(row(entry))).collect(),
+        rows: page.results.into_iter().map(row).collect(),
         head: UserHead::of(user, Part::Activity, &signed_in, &state).await?,
     };
     Ok(html(StatusCode::OK, &page))
-}
-
-/// The row, with the reason of a refused login as a sentence.
-fn with_reason(mut row: Row) -> Row {
-    for (_, value) in row.details.iter_mut().filter(|(name, _)| name == "reason") {
-        if let Some(refusal) = LoginRefusal::ALL.into_iter().find(|refusal| refusal.as_str() == value.as_str()) {
-            sentence(refusal).clone_into(value);
-        }
-    }
-    row
-}
-
-/// Why a login was refused, for support.
-const fn sentence(refusal: LoginRefusal) -> &'static str {
-    match refusal {
-        LoginRefusal::UnknownUser => "no user has this name",
-        LoginRefusal::WrongPassword => "wrong password",
-        LoginRefusal::Inactive => "the user is inactive",
-        LoginRefusal::NoPassword => "the user has no password",
-        LoginRefusal::TooCostly => "the stored password hash costs too much to check",
-        LoginRefusal::NotStaff => "right password, but the console is for staff",
-    }
 }

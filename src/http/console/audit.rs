@@ -6,8 +6,8 @@ use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use askama::Template;
 use percent_encoding::utf8_percent_encode;
-use serde_json::Value;
 
+use super::details::{Detail, details, is_of_known_user};
 use super::form::FormFaults;
 use super::listing::{Listing, Pager};
 use super::page::{Frame, PageResult, html};
@@ -17,7 +17,7 @@ use crate::domain::audit::{Action, Entry, Filter};
 use crate::domain::time::Timestamp;
 use crate::http::drf::pagination::QUOTED;
 use crate::http::state::State;
-use crate::service::Faults;
+use crate::service::{Faults, LoginRefusal};
 
 /// How many entries are counted at most. Beyond that the page says "more than".
 const MAX_COUNTED: u32 = 10_000;
@@ -51,10 +51,12 @@ pub struct Row {
     pub action: String,
     pub action_in_words: String,
     pub is_refusal: bool,
+    /// Whether nobody has proved to be the actor.
+    pub is_claimed: bool,
     pub target: String,
     pub target_link: Option<String>,
     pub address: String,
-    pub details: Vec<(String, String)>,
+    pub details: Vec<Detail>,
 }
 
 /// The entries that match the filters, newest first.
@@ -89,10 +91,10 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> Pa
     let field = |name, label| Field::text(name, label, listing.get(name)).with(&faults);
     let page = AuditPage {
         frame: signed_in.frame("Audit", "audit"),
-        actor: field("actor", "Actor"),
+        actor: field("actor", "Actor").hint("who did it"),
         action: listing.get("action").to_owned(),
         actions: Action::ALL.map(|action| (action.as_str(), in_words(action))).to_vec(),
-        target: field("target", "Target"),
+        target: field("target", "Target").hint("a user, client or group"),
         address: field("address", "Address"),
         contains: field("contains", "Part of a name").hint("in actor or target"),
         zones: ["since_zone", "until_zone"].map(|name| (name, listing.get(name).to_owned())).to_vec(),
@@ -122,12 +124,15 @@ pub fn row(entry: Entry) -> Row {
     let is_refusal = entry.action == Action::LoginFailed.as_str();
     let action = Action::ALL.into_iter().find(|action| action.as_str() == entry.action);
     let is_about_user = ["user.", "token.", "login"].iter().any(|kind| entry.action.starts_with(kind));
-    // A user who was refused or deleted may not exist.
-    let may_exist = is_about_user && !is_refusal && entry.action != Action::UserDelete.as_str();
+    let reason = entry.details["reason"].as_str().unwrap_or_default();
+    // Somebody may have tried a name that no user has, and a deleted user does not exist any more.
+    let is_unknown = is_refusal && !is_of_known_user(reason);
+    let may_exist = is_about_user && !is_unknown && entry.action != Action::UserDelete.as_str();
     Row {
         at: Moment(entry.at),
         target_link: may_exist.then(|| user_link(&entry.target)),
-        actor_link: actor_link(&entry, is_refusal),
+        actor_link: actor_link(&entry, is_unknown),
+        is_claimed: is_claimed(&entry),
         actor: entry.actor,
         action_in_words: action.map_or_else(|| entry.action.clone(), |action| in_words(action).to_owned()),
         action: entry.action,
@@ -138,10 +143,16 @@ pub fn row(entry: Entry) -> Row {
     }
 }
 
-/// The link to the page of who did something, if that is a user. A user who was refused may not exist.
-fn actor_link(entry: &Entry, is_refusal: bool) -> Option<String> {
+/// The link to the page of who did something, if that is a user.
+fn actor_link(entry: &Entry, is_unknown: bool) -> Option<String> {
     let is_user = !entry.actor.starts_with("client:") && !entry.actor.starts_with("cli:") && entry.actor != "system";
-    (is_user && !is_refusal).then(|| user_link(&entry.actor))
+    (is_user && !is_unknown).then(|| user_link(&entry.actor))
+}
+
+/// Whether the actor is only the name that somebody gave, with wrong credentials.
+fn is_claimed(entry: &Entry) -> bool {
+    let is_refused = [Action::LoginFailed, Action::ClientFailed].iter().any(|action| action.as_str() == entry.action);
+    is_refused && entry.details["reason"] != LoginRefusal::NotStaff.as_str()
 }
 
 /// An action as support says it.
@@ -177,20 +188,4 @@ fn zone_minutes(text: &str) -> i64 {
 fn before_utc(moment: Timestamp, minutes: i64) -> Timestamp {
     let span = Duration::from_mins(minutes.unsigned_abs());
     if minutes < 0 { moment.after(span) } else { moment.before(span) }
-}
-
-fn details(details: Value) -> Vec<(String, String)> {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let word = |value: &Value| match value {
-        Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(", "),
-        other => text(other),
-    };
-    // Names of fields and reasons are single words to programs.
-    let plain = |name: &str, value: String| if name == "reason" { value.replace('_', " ") } else { value };
-    match details {
-        Value::Object(fields) => {
-            fields.iter().map(|(name, value)| (name.replace('_', " "), plain(name, word(value)))).collect()
-        }
-        other => vec![(String::new(), word(&other))],
-    }
 }

@@ -10,7 +10,7 @@ use crate::http::state::AppState;
 use crate::service::{Error, Once};
 
 const SENT_ALREADY: &str = "This form was sent already, and its action is done. A key or a secret is shown only once: \
-                            if you did not copy it, reload the page and create another.";
+                            if you did not copy it, open the page again and create another.";
 
 /// The session of a signed-in browser.
 pub struct BrowserSession(pub SessionKey);

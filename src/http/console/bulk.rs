@@ -1,4 +1,5 @@
-//! One action for many users: deactivate, revoke all tokens, add to a group. A page asks first, and names them all.
+//! One action for many users: deactivate, revoke all tokens, add to a group. They are selected one by one, or are all that
+//! match the filters of the list. A page asks first, and names them all.
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
@@ -8,10 +9,10 @@ use super::form::{Form, FormFaults};
 use super::listing::Listing;
 use super::page::{Frame, PageResult, Refusal, html, see_other};
 use super::signed_in::SignedIn;
-use super::user_filter::group_choices;
+use super::user_filter::{ReadFilter, group_choices, read, require_valid};
 use super::visitor::PostedForm;
 use super::widgets::{Choice, Field, user_link};
-use crate::domain::page::MAX_PAGE_SIZE;
+use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
 use crate::domain::user::{User, UserChange};
 use crate::http::state::{AppState, State};
 use crate::service::{ChangeableUser, Error};
@@ -52,11 +53,13 @@ impl Task {
         }
     }
 
-    const fn question(self) -> &'static str {
+    /// The question about so many users.
+    fn question(self, count: usize) -> String {
+        let users = if count == 1 { "this user".to_owned() } else { format!("these {count} users") };
         match self {
-            Self::Deactivate => "Deactivate these users?",
-            Self::Revoke => "Revoke all tokens of these users?",
-            Self::Group => "Add these users to a group?",
+            Self::Deactivate => format!("Deactivate {users}?"),
+            Self::Revoke => format!("Revoke all tokens of {users}?"),
+            Self::Group => format!("Add {users} to a group?"),
         }
     }
 
@@ -65,7 +68,9 @@ impl Task {
             Self::Deactivate => {
                 "They cannot log in, and their tokens are not accepted, until they are activated again."
             }
-            Self::Revoke => "Every key of theirs stops working, named ones too. They can log in and get new ones.",
+            Self::Revoke => {
+                "Every key of theirs stops working, named ones too. Whoever is active can log in and gets a new one."
+            }
             Self::Group => "They keep their other groups.",
         }
     }
@@ -87,25 +92,50 @@ struct BulkPage {
     form_token: String,
     task: Task,
     users: Vec<(String, User)>,
-    /// How many of the selected users are left out, because the visitor may not change them.
-    left_out: usize,
+    /// The selected users whom the visitor may not change.
+    forbidden: Vec<User>,
+    /// Superusers among all users of a list. They are changed only if they are selected by themselves.
+    superusers: Vec<User>,
+    /// Where to go if nothing is to be done.
+    back: String,
     groups: Vec<Choice>,
     group: Field,
+}
+
+/// Which users were asked for.
+enum Selection<'a> {
+    /// Those with these ids.
+    Ids(&'a [&'a str]),
+    /// All that match the filters of a list.
+    Matching(&'a Listing),
 }
 
 /// Asks for confirmation.
 pub async fn confirm(signed_in: SignedIn, request: HttpRequest, state: State) -> PageResult {
     let listing = Listing::of(&request)?;
     let task = Task::parse(listing.get("do"))?;
-    page(&signed_in, &state, task, &listing.all("user"), &FormFaults::default()).await
+    let faults = FormFaults::default();
+    if listing.get("all").is_empty() {
+        return page(&signed_in, &state, task, Selection::Ids(&listing.all("user")), &faults).await;
+    }
+    page(&signed_in, &state, task, Selection::Matching(&listing), &faults).await
 }
 
-async fn page(signed_in: &SignedIn, state: &AppState, task: Task, ids: &[&str], faults: &FormFaults) -> PageResult {
-    let all = users(signed_in, state, ids).await?;
-    let count = all.len();
+async fn page(
+    signed_in: &SignedIn,
+    state: &AppState,
+    task: Task,
+    selection: Selection<'_>,
+    faults: &FormFaults,
+) -> PageResult {
+    let (all, is_list) = match selection {
+        Selection::Ids(ids) => (users(signed_in, state, ids).await?, false),
+        Selection::Matching(listing) => (matching_users(signed_in, state, listing).await?, true),
+    };
     let may_change = |user: &User| signed_in.caller.require_power_over(user).is_ok();
-    let users: Vec<(String, User)> =
-        all.into_iter().filter(may_change).map(|user| (user_link(&user.username), user)).collect();
+    let (may_be_changed, forbidden): (Vec<User>, Vec<User>) = all.into_iter().partition(may_change);
+    let (superusers, users): (Vec<User>, Vec<User>) =
+        may_be_changed.into_iter().partition(|user| is_list && user.is_superuser);
     if users.is_empty() {
         return Err(Refusal::Page(StatusCode::BAD_REQUEST, "No user is selected whom you may change.".into()));
     }
@@ -114,12 +144,36 @@ async fn page(signed_in: &SignedIn, state: &AppState, task: Task, ids: &[&str], 
         frame: signed_in.frame(task.label(), "users"),
         form_token: signed_in.form_token(),
         task,
-        left_out: count - users.len(),
-        users,
+        forbidden,
+        superusers,
+        back: back(&users),
+        users: users.into_iter().map(|user| (user_link(&user.username), user)).collect(),
         group: Field::text("new_group", if groups.is_some() { "or a new group" } else { "Group" }, "").with(faults),
         groups: groups.unwrap_or_default(),
     };
     Ok(html(if faults.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST }, &page))
+}
+
+/// The page of the only user, or the list.
+fn back(users: &[User]) -> String {
+    match users {
+        [user] => user_link(&user.username),
+        _ => "/console/users".into(),
+    }
+}
+
+/// All users that match the filters of a list. The page that asks names each, and exactly these are changed.
+async fn matching_users(signed_in: &SignedIn, state: &AppState, listing: &Listing) -> Result<Vec<User>, Refusal> {
+    let ReadFilter { filter, faults } = read(listing);
+    require_valid(&faults)?;
+    let whole = PageRequest::number(1, MAX_PAGE_SIZE);
+    let page = state.service.accounts.list_users(filter, whole, Some(MAX_PAGE_SIZE), &signed_in.caller).await?;
+    if page.count > MAX_PAGE_SIZE.into() { Err(too_many()) } else { Ok(page.results) }
+}
+
+fn too_many() -> Refusal {
+    let sentence = format!("At most {MAX_PAGE_SIZE} users can be changed at once. Choose fewer, by another filter.");
+    Refusal::Page(StatusCode::BAD_REQUEST, sentence)
 }
 
 /// The selected users who still exist.
@@ -128,8 +182,7 @@ async fn users(signed_in: &SignedIn, state: &AppState, ids: &[&str]) -> Result<V
     ids.sort_unstable();
     ids.dedup();
     if ids.len() > MAX_PAGE_SIZE as usize {
-        let sentence = format!("At most {MAX_PAGE_SIZE} users can be selected at once.");
-        return Err(Refusal::Page(StatusCode::BAD_REQUEST, sentence));
+        return Err(too_many());
     }
     Ok(state.service.accounts.users_by_id(ids, &signed_in.caller).await?)
 }
@@ -149,6 +202,7 @@ pub async fn apply(
     if users.is_empty() {
         return Err(Refusal::Page(StatusCode::BAD_REQUEST, "No user is selected whom you may change.".into()));
     }
+    let back = back(&users);
     let outcome = apply_to_all(&signed_in, &request, &form, &state, task, users, &group).await?;
     match outcome {
         Ok(Outcome { done, failed }) => {
@@ -157,11 +211,11 @@ pub async fn apply(
                 if failed.is_empty() { String::new() } else { format!(" Not changed: {}.", failed.join("; ")) };
             let notice = format!("{people} {}.{others}", task.done());
             signed_in.notify(&state, notice).await;
-            Ok(see_other("/console/users"))
+            Ok(see_other(&back))
         }
         Err(error) => {
             let faults = FormFaults::of(error)?;
-            page(&signed_in, &state, task, &ids, &faults.moved("groups", "new_group")).await
+            page(&signed_in, &state, task, Selection::Ids(&ids), &faults.moved("groups", "new_group")).await
         }
     }
 }

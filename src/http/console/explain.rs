@@ -2,6 +2,7 @@
 
 use actix_web::http::StatusCode;
 use askama::Template;
+use percent_encoding::utf8_percent_encode;
 
 use super::audit::link_of_target;
 use super::page::{Frame, PageResult, html};
@@ -9,9 +10,14 @@ use super::signed_in::SignedIn;
 use super::token_form::TokenRow;
 use super::visitor::PostedForm;
 use super::widgets::{Field, Moment, user_link};
-use crate::domain::token::copied_key;
+use crate::domain::token::{TokenSearch, copied_key};
+use crate::http::drf::pagination::QUOTED;
 use crate::http::state::State;
 use crate::service::{Error, Explanation, Reason};
+
+/// How long a text may be that is taken for an id, or for the first characters of a key.
+const MAX_ID_DIGITS: usize = 12;
+const MAX_START: usize = 8;
 
 #[derive(Template)]
 #[template(path = "console/explain.html")]
@@ -20,11 +26,15 @@ struct ExplainPage {
     form_token: String,
     field: Field,
     verdict: Option<Verdict>,
+    /// The search, if the text is no key but a token may be found by it.
+    search_link: Option<String>,
 }
 
 /// What the page says about a key.
 struct Verdict {
     is_good: bool,
+    /// Whether it has ended, so that its expiry says nothing more.
+    has_ended: bool,
     heading: &'static str,
     sentence: &'static str,
     at: Option<Moment>,
@@ -45,7 +55,7 @@ struct Owner {
 
 /// The empty form.
 pub async fn show(signed_in: SignedIn) -> PageResult {
-    Ok(page(&signed_in, None))
+    Ok(page(&signed_in, None, None))
 }
 
 /// The verdict about the key in the form. The key is neither shown nor kept.
@@ -55,15 +65,27 @@ pub async fn explain(PostedForm { by: signed_in, form }: PostedForm<SignedIn>, s
         Some(username) => owner(username, &explanation, &signed_in, &state).await?,
         None => None,
     };
-    Ok(page(&signed_in, Some(verdict(explanation, owner))))
+    let is_no_key = matches!(explanation.reason, Some(Reason::Malformed | Reason::Unknown));
+    let link = if is_no_key { search_link(form.get("key").trim()) } else { None };
+    Ok(page(&signed_in, Some(verdict(explanation, owner)), link))
 }
 
-fn page(signed_in: &SignedIn, verdict: Option<Verdict>) -> actix_web::HttpResponse {
+/// The search for a token by its id or by the first characters of its key. A longer text may be a key, which belongs into
+/// no URL.
+fn search_link(text: &str) -> Option<String> {
+    let search = TokenSearch::of(text);
+    let is_start = search.key_start.is_some() && text.chars().count() <= MAX_START;
+    (search.id.is_some() && text.len() <= MAX_ID_DIGITS || is_start)
+        .then(|| format!("/console/users?search={}", utf8_percent_encode(text, QUOTED)))
+}
+
+fn page(signed_in: &SignedIn, verdict: Option<Verdict>, search_link: Option<String>) -> actix_web::HttpResponse {
     let page = ExplainPage {
         frame: signed_in.frame("Check a token", "explain"),
         form_token: signed_in.form_token(),
         field: key_field().autofocus(),
         verdict,
+        search_link,
     };
     html(StatusCode::OK, &page)
 }
@@ -97,6 +119,7 @@ fn verdict(explanation: Explanation, owner: Option<Owner>) -> Verdict {
     let (heading, sentence) = words(explanation.reason);
     Verdict {
         is_good: explanation.active,
+        has_ended: matches!(explanation.reason, Some(Reason::Revoked | Reason::Expired)),
         heading,
         sentence,
         at: explanation.at.map(Moment),

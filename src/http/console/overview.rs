@@ -7,14 +7,15 @@ use askama::Template;
 use percent_encoding::utf8_percent_encode;
 
 use super::explain::key_field;
+use super::nodes::{FollowerRow, NodeRow};
 use super::page::{Frame, PageResult, html};
 use super::signed_in::SignedIn;
 use super::widgets::{Clock, Field, Moment, number};
 use crate::domain::time::Timestamp;
 use crate::http::drf::pagination::QUOTED;
 use crate::http::state::State;
-use crate::service::{Follower, Overview, Reason, Results};
-use crate::store::{HourOfLogins, MAX_COUNTED};
+use crate::service::{Overview, Reason, Results};
+use crate::store::{HourOfLogins, MAX_COUNTED, Refused};
 
 #[derive(Template)]
 #[template(path = "console/overview.html")]
@@ -33,6 +34,10 @@ struct OverviewPage {
     introspections: Chart,
     results: Vec<(&'static str, String)>,
     checks: Vec<Check>,
+    /// Without the database's answer, no other node is known.
+    nodes: Vec<NodeRow>,
+    has_unnamed_nodes: bool,
+    are_nodes_hidden: bool,
     followers: Vec<FollowerRow>,
     version: &'static str,
 }
@@ -58,19 +63,12 @@ struct Bar {
     title: String,
 }
 
-/// Something with a count.
+/// A name or an address with refused logins, how many, and when the last one was.
 struct Counted {
     name: String,
     link: String,
     count: String,
-}
-
-/// Who follows this node's changes.
-struct FollowerRow {
-    name: String,
-    address: String,
-    program: String,
-    asked: String,
+    last: Moment,
 }
 
 /// A health check of this node.
@@ -85,6 +83,7 @@ struct Check {
 pub async fn show(signed_in: SignedIn, state: State) -> PageResult {
     let overview = state.service.node.overview(&signed_in.caller).await?;
     let refused = overview.refused.clone().unwrap_or_default();
+    let nodes: Vec<NodeRow> = overview.nodes.iter().flat_map(|nodes| &nodes.nodes).cloned().map(NodeRow::of).collect();
     let page = OverviewPage {
         frame: signed_in.frame("Overview", "overview"),
         form_token: signed_in.form_token(),
@@ -99,7 +98,10 @@ pub async fn show(signed_in: SignedIn, state: State) -> PageResult {
         introspections: introspections_chart(&overview.introspections, overview.now),
         results: results(&overview.introspections),
         checks: checks(&overview),
-        followers: state.service.introspection.list_followers().into_iter().map(follower).collect(),
+        are_nodes_hidden: overview.nodes.as_ref().is_some_and(|nodes| nodes.are_hidden),
+        has_unnamed_nodes: nodes.iter().any(|node| node.host.is_empty()),
+        nodes,
+        followers: state.service.introspection.list_followers().into_iter().map(FollowerRow::of).collect(),
         version: env!("CARGO_PKG_VERSION"),
     };
     Ok(html(StatusCode::OK, &page))
@@ -191,19 +193,11 @@ const fn in_words(reason: Reason) -> &'static str {
     }
 }
 
-fn refused_by((name, count): &(String, i64), parameter: &str) -> Counted {
+fn refused_by(refused: &Refused, parameter: &str) -> Counted {
+    let name = &refused.subject;
     let value = utf8_percent_encode(name, QUOTED);
     let link = format!("/console/audit?action=login.failed&{parameter}={value}");
-    Counted { name: name.clone(), link, count: number(*count) }
-}
-
-fn follower(follower: Follower) -> FollowerRow {
-    FollowerRow {
-        name: follower.name.name,
-        address: follower.name.address.map_or_else(String::new, |address| address.to_string()),
-        program: follower.name.program,
-        asked: format!("{} s ago", follower.asked_ago.as_secs()),
-    }
+    Counted { name: name.clone(), link, count: number(refused.count), last: Moment(refused.last) }
 }
 
 fn checks(overview: &Overview) -> Vec<Check> {

@@ -12,7 +12,7 @@ use super::visitor::PostedForm;
 use super::widgets::{Field, token_link};
 use crate::http::extract::TokenId;
 use crate::http::state::{AppState, State};
-use crate::service::{Error, NewEnd};
+use crate::service::{EndTime, Error, NewEnd};
 
 #[derive(Template)]
 #[template(path = "console/token.html")]
@@ -71,6 +71,7 @@ pub async fn update(
     };
     let span =
         || if text.is_empty() { Err(Error::invalid("expires_in", "This field is required.")) } else { lifetime(&text) };
+    let span = || span().map(EndTime::In);
     let end = match form.get("to") {
         "expiry" => span().map(|span| NewEnd::Expiry(Some(span))),
         "never" => Ok(NewEnd::Expiry(None)),

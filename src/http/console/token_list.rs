@@ -15,11 +15,20 @@ use crate::http::state::State;
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// The lists: the name in the URL, the words, and whether it is about tokens that end.
-const LISTS: [(&str, &str, bool, u32); 3] = [
-    ("week", "end within 7 days", true, 7),
-    ("month", "end within 30 days", true, 30),
-    ("unused", "not used for 90 days", false, 90),
+/// What a list is about.
+#[derive(Clone, Copy)]
+enum About {
+    Expiring,
+    Unused,
+    NamedUnused,
+}
+
+/// The lists: the name in the URL, the words, what it is about, and of how many days.
+const LISTS: [(&str, &str, About, u32); 4] = [
+    ("week", "End within 7 days", About::Expiring, 7),
+    ("month", "End within 30 days", About::Expiring, 30),
+    ("unused", "Not used for 90 days", About::Unused, 90),
+    ("named", "Named, not used for 90 days", About::NamedUnused, 90),
 ];
 
 /// How many tokens of a list are counted and have pages.
@@ -51,12 +60,13 @@ struct Row {
 pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> PageResult {
     let listing = Listing::of(&request)?;
     let shown = LISTS.iter().position(|(name, ..)| *name == listing.get("show")).unwrap_or(0);
-    let (_, _, is_expiring, days) = LISTS[shown];
+    let (_, _, about, days) = LISTS[shown];
     let (tokens, caller) = (&state.service.tokens, &signed_in.caller);
-    let page = if is_expiring {
-        tokens.list_expiring_tokens(DAY * days, listing.page, MAX_LISTED, caller).await?
-    } else {
-        tokens.list_unused_tokens(DAY * days, listing.page, MAX_LISTED, caller).await?
+    let span = DAY * days;
+    let page = match about {
+        About::Expiring => tokens.list_expiring_tokens(span, listing.page, MAX_LISTED, caller).await?,
+        About::Unused => tokens.list_unused_tokens(span, false, listing.page, MAX_LISTED, caller).await?,
+        About::NamedUnused => tokens.list_unused_tokens(span, true, listing.page, MAX_LISTED, caller).await?,
     };
     let lists = LISTS.iter().enumerate().map(|(at, (name, words, ..))| List {
         link: format!("/console/tokens?show={name}"),

@@ -4,9 +4,11 @@ use actix_web::HttpResponse;
 use askama::Template;
 use askama::filters::HtmlSafe;
 
+use super::details;
 use super::page::{PageResult, see_other};
 use super::signed_in::SignedIn;
 use super::widgets::{Moment, MomentOr, moment_or, user_link};
+use crate::domain::audit::Action;
 use crate::domain::profile::ProfileField;
 use crate::domain::user::User;
 use crate::http::state::AppState;
@@ -32,10 +34,17 @@ pub struct UserHead {
     joined: Moment,
     last_login: MomentOr,
     deactivated: Option<Deactivated>,
+    refused: Option<RefusedLogin>,
     pub user: User,
 }
 
 impl HtmlSafe for UserHead {}
+
+/// The newest login of a user, if it was refused.
+struct RefusedLogin {
+    at: Moment,
+    why: &'static str,
+}
 
 /// Since when a user is inactive, as far as is known, and by whom.
 struct Deactivated {
@@ -53,6 +62,11 @@ impl UserHead {
             let (at, by) = entry.map(|entry| (Moment(entry.at), entry.actor)).unzip();
             Some(Deactivated { at, by })
         };
+        let attempt = state.service.accounts.last_login_attempt(&user, &signed_in.caller).await?;
+        let refused = attempt.filter(|entry| entry.action == Action::LoginFailed.as_str()).and_then(|entry| {
+            let why = details::reason(entry.details["reason"].as_str()?)?;
+            Some(RefusedLogin { at: Moment(entry.at), why })
+        });
         Ok(Self {
             part,
             form_token: signed_in.form_token(),
@@ -62,6 +76,7 @@ impl UserHead {
             joined: Moment(user.date_joined),
             last_login: moment_or(user.last_login, "never"),
             deactivated,
+            refused,
             user,
         })
     }

@@ -22,7 +22,7 @@ pub fn max_found(listing: &Listing) -> u32 {
 }
 
 /// The parameters that filter the list.
-const FILTERS: [&str; 5] = ["is_active", "role", "group", "logins", "before"];
+pub const FILTERS: [&str; 5] = ["is_active", "role", "group", "logins", "before"];
 
 const ACTIVE: [(&str, &str); 3] = [("", "any"), ("true", "active"), ("false", "inactive")];
 const ROLE: [(&str, &str); 4] = [("", "any"), ("user", "user"), ("staff", "staff"), ("superuser", "superuser")];
@@ -95,7 +95,10 @@ impl FilterFields {
             groups,
             group,
             logins: Choice::of(&LOGINS, listing.get("logins")),
-            before: Field::text("before", "Last login before", listing.get("before")).of_kind("date").with(faults),
+            before: Field::text("before", "Last login before", listing.get("before"))
+                .of_kind("date")
+                .hint("UTC")
+                .with(faults),
             is_filtered: FILTERS.iter().any(|name| !listing.get(name).is_empty()),
         })
     }

@@ -8,8 +8,9 @@ use super::listing::{Listing, Pager};
 use super::page::{Frame, PageResult, html};
 use super::signed_in::SignedIn;
 use super::token_form::FoundRow;
-use super::user_filter::{FilterFields, ReadFilter, max_found, read};
+use super::user_filter::{FILTERS, FilterFields, ReadFilter, max_found, read};
 use super::widgets::{Choice, Day, DayOr, moment_or, user_link};
+use crate::domain::page::MAX_PAGE_SIZE;
 use crate::domain::token::{TokenSearch, copied_key};
 use crate::domain::user::User;
 use crate::http::state::State;
@@ -27,10 +28,14 @@ struct UsersPage {
     search: String,
     /// Parameters that the search form keeps: names and values.
     kept: Vec<(&'static str, String)>,
+    /// The search and the filters: names and values.
+    chosen: Vec<(&'static str, String)>,
     filters: FilterFields,
     columns: [Column; 2],
     rows: Vec<Row>,
     count: String,
+    /// How many users match, if the list is filtered, has more than this page, and all can be changed at once.
+    matching: Option<String>,
     tokens: Vec<FoundRow>,
     is_whole_key: bool,
     csv_link: String,
@@ -99,6 +104,9 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> Pa
         label: word.to_owned(),
         is_chosen: listing.get("rows") == word || (word == SIZES[0].1 && listing.get("rows").is_empty()),
     };
+    let is_chosen = FILTERS.iter().chain(&["search"]).any(|name| !listing.get(name).is_empty());
+    let has_more = page.count > i64::try_from(page.results.len()).unwrap_or(i64::MAX);
+    let matching = is_chosen && has_more && page.count <= MAX_PAGE_SIZE.into();
     let kept = ["ordering", "rows"].map(|name| (name, listing.get(name).to_owned()));
     let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let page = UsersPage {
@@ -106,6 +114,8 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> Pa
         kept: kept.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
         filters: FilterFields::of(&listing, &faults, caller, &state).await?,
         columns: ["username", "date_joined"].map(|name| Column::of(name, &listing)),
+        matching: matching.then(|| page.count.to_string()),
+        chosen: FILTERS.iter().chain(&["search"]).map(|name| (*name, listing.get(name).to_owned())).collect(),
         count: if is_more { format!("more than {most}") } else { page.count.to_string() },
         pager: if is_more { listing.pager_up_to(most, page.results.len())? } else { listing.pager(page.count)? },
         rows: page.results.into_iter().map(row).collect(),

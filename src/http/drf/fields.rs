@@ -6,6 +6,7 @@ use super::body::{Data, Value};
 use super::text::python_strip;
 use crate::domain::duration;
 use crate::domain::email::email_fault;
+use crate::domain::time::Timestamp;
 use crate::service::{Error, Faults};
 
 const REQUIRED: &str = "This field is required.";
@@ -14,6 +15,10 @@ const BLANK: &str = "This field may not be blank.";
 const NOT_A_STRING: &str = "Not a valid string.";
 /// DRF's message for a text that [`boolean`] does not accept.
 pub const NOT_A_BOOLEAN: &str = "Must be a valid boolean.";
+
+/// DRF's message for a text that is not a time.
+const NOT_A_MOMENT: &str = "Datetime has wrong format. Use one of these formats instead: \
+                            YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].";
 
 /// Whether surrounding white space is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +138,29 @@ impl<'a> Fields<'a> {
         span.ok()
     }
 
+    /// Whether the body has this field.
+    pub fn is_sent(&self, name: &str) -> bool {
+        self.data.get(name).is_some()
+    }
+
+    /// A `DateTimeField` that may be left out, be blank or be null.
+    pub fn nullable_moment(&mut self, name: &str) -> Option<Timestamp> {
+        let text = match self.data.get(name)? {
+            Value::Null => return None,
+            Value::Text(bytes) => python_strip(&String::from_utf8_lossy(bytes)).to_owned(),
+            // No time, so this is reported as a fault.
+            _ => String::from("-"),
+        };
+        if text.is_empty() {
+            return None;
+        }
+        let moment = Timestamp::parse(&text);
+        if moment.is_none() {
+            self.fault(name, NOT_A_MOMENT);
+        }
+        moment
+    }
+
     /// A `BooleanField`.
     pub fn optional_bool(&mut self, name: &str) -> Option<bool> {
         let value = match self.data.get(name)? {
@@ -190,7 +218,8 @@ impl<'a> Fields<'a> {
         self.faults.into_result()
     }
 
-    fn fault(&mut self, name: &str, message: impl Into<String>) {
+    /// Adds a fault that the caller has found.
+    pub fn fault(&mut self, name: &str, message: impl Into<String>) {
         self.faults.add(name, message);
     }
 

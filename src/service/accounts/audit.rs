@@ -30,6 +30,12 @@ impl Accounts {
         self.database.run(move |store| store.list_activity(&username, kind, page, count_limit)).await
     }
 
+    /// The newest login of a user, or refused login with their name.
+    pub async fn last_login_attempt(&self, user: &User, _: &Staff) -> Result<Option<Entry>, Error> {
+        let username = user.username.clone();
+        self.database.run(move |store| store.last_login_attempt(&username)).await
+    }
+
     /// When an inactive user was deactivated and by whom, as far as the audit log knows.
     pub async fn last_deactivation(&self, user: &User, _: &Staff) -> Result<Option<Entry>, Error> {
         let username = user.username.clone();

@@ -6,8 +6,9 @@ use crate::domain::client::{
     Client, ClientDetails, ClientDetailsChange, ClientSecret, MAX_NOTE, MAX_OWNER, client_id_fault,
 };
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::safe_text::changes_direction;
 use crate::domain::time::Timestamp;
-use crate::service::messages::CLIENT_ID_TAKEN;
+use crate::service::messages::{CHANGES_DIRECTION, CLIENT_ID_TAKEN};
 use crate::service::{Accounts, Error, Faults, Superuser};
 use crate::store::{ClientChange, StoreError};
 
@@ -135,6 +136,8 @@ fn details_faults(note: Option<&str>, owner: Option<&str>) -> Faults {
             faults.add(name, format!("Ensure this field has no more than {most} characters."));
         } else if text.is_some_and(|text| text.contains('\0')) {
             faults.add(name, "Null characters are not allowed.");
+        } else if text.is_some_and(|text| text.contains(changes_direction)) {
+            faults.add(name, CHANGES_DIRECTION);
         }
     }
     faults

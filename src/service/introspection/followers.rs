@@ -9,9 +9,14 @@ use crate::domain::time::Uptime;
 use crate::service::Introspect;
 
 /// How long after its last request a follower is still listed.
-const LISTED_FOR: Duration = Duration::from_mins(5);
+const LISTED_FOR: Duration = Duration::from_hours(1);
 
-/// How many followers are remembered at most. The ones that come later are not listed.
+/// A follower asks several times within its revocation bound. One that has not asked for this long is cut off, or has
+/// ended.
+const HEARD_WITHIN: Duration = Duration::from_mins(1);
+
+/// How many followers are remembered at most. If there are more, those that are no longer heard are forgotten; the ones
+/// that come later are not listed.
 const MAX_LISTED: usize = 1_000;
 
 /// Where a request for changes came from.
@@ -34,6 +39,14 @@ pub struct Follower {
     pub asked_ago: Duration,
 }
 
+impl Follower {
+    /// Whether it has asked recently.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.asked_ago < HEARD_WITHIN
+    }
+}
+
 /// All of them.
 #[derive(Default)]
 pub struct Followers(Mutex<HashMap<FollowerName, Uptime>>);
@@ -42,7 +55,7 @@ impl Followers {
     fn note(&self, name: FollowerName, now: Uptime) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MAX_LISTED && !all.contains_key(&name) {
-            all.retain(|_, asked| now.since(*asked) < LISTED_FOR);
+            all.retain(|_, asked| now.since(*asked) < HEARD_WITHIN);
         }
         if all.len() < MAX_LISTED || all.contains_key(&name) {
             all.insert(name, now);
@@ -65,7 +78,7 @@ impl Introspect {
         self.followers.note(name, self.clock.uptime());
     }
 
-    /// Who has asked this node for changes within the last minutes, by name.
+    /// Who has asked this node for changes within the last hour, by name.
     #[must_use]
     pub fn list_followers(&self) -> Vec<Follower> {
         self.followers.list(self.clock.uptime())
@@ -77,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn followers_are_listed_for_some_minutes_and_their_number_is_bounded() {
+    fn followers_are_listed_for_an_hour_and_their_number_is_bounded() {
         let (followers, start) = (Followers::default(), Uptime::from_nanos(0));
         let name = |name: String| FollowerName { name, address: None, program: "jeton/1".into() };
         for number in 0..MAX_LISTED + 5 {
@@ -85,12 +98,26 @@ mod tests {
         }
         let listed = followers.list(start);
         assert_eq!((listed.len(), listed[7].name.name.as_str()), (MAX_LISTED, "0007"));
-        let later = start.after(Duration::from_mins(4));
+        let later = start.after(Duration::from_mins(59));
         followers.note(name("0003".into()), later);
+        assert_eq!(followers.list(later).len(), MAX_LISTED);
         let much_later = start.after(LISTED_FOR);
-        followers.note(name("new".into()), much_later);
         let names: Vec<_> =
             followers.list(much_later).into_iter().map(|one| (one.name.name, one.asked_ago.as_secs())).collect();
-        assert_eq!(names, [("0003".into(), 60), ("new".into(), 0)]);
+        assert_eq!(names, [("0003".into(), 60)]);
+    }
+
+    #[test]
+    fn among_very_many_those_that_are_no_longer_heard_are_forgotten() {
+        let (followers, start) = (Followers::default(), Uptime::from_nanos(0));
+        let name = |name: String| FollowerName { name, address: None, program: "jeton/1".into() };
+        for number in 0..MAX_LISTED {
+            followers.note(name(format!("{number:04}")), start);
+        }
+        let later = start.after(HEARD_WITHIN);
+        followers.note(name("new".into()), later);
+        let listed = followers.list(later);
+        assert_eq!((listed.len(), listed[0].is_heard()), (1, true));
+        assert!(!followers.list(later.after(HEARD_WITHIN))[0].is_heard());
     }
 }

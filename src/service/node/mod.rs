@@ -6,6 +6,7 @@ mod clock_watch;
 mod expiring_and_unused;
 mod health;
 mod introspection_hours;
+mod nodes;
 mod overview;
 mod purge;
 mod reload;
@@ -21,12 +22,13 @@ use super::counted_hashes::CountedHashes;
 use super::database::Database;
 use super::metrics::Metrics;
 use super::policy::Policy;
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Timestamp};
 pub use clock_watch::ClockState;
 use clock_watch::ClockWatch;
 use health::Health;
 pub use health::Readiness;
 use introspection_hours::IntrospectionHours;
+pub use nodes::{ListedNode, Nodes, list_nodes};
 pub use overview::{NodeState, Overview};
 pub use purge::PurgeRound;
 
@@ -42,6 +44,7 @@ pub struct Node {
     health: Health,
     clock_watch: ClockWatch,
     introspection_hours: IntrospectionHours,
+    started: Timestamp,
 }
 
 impl Node {
@@ -57,6 +60,7 @@ impl Node {
             health: Health::default(),
             clock_watch: ClockWatch::default(),
             introspection_hours: IntrospectionHours::default(),
+            started: base.clock.now(),
         }
     }
 }

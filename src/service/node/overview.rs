@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::time::{Stopwatch, Timestamp, Uptime};
-use crate::service::{Error, Node, Results, Staff};
+use crate::service::{Error, Node, Nodes, Results, Staff};
 use crate::store::{HourOfLogins, MostRefused, Store, StoreError, UserCounts};
 
 /// How many hours back logins are counted.
@@ -26,6 +26,8 @@ pub struct Overview {
     pub now: Timestamp,
     /// This node.
     pub node: NodeState,
+    /// All nodes of the database.
+    pub nodes: Option<Nodes>,
 }
 
 /// The state of one node.
@@ -51,11 +53,12 @@ impl Node {
         let asked = Stopwatch::start();
         let is_usable = self.schema().await.is_ok_and(|schema| schema.is_usable());
         let database_answered_in = is_usable.then(|| asked.elapsed());
-        let (users, live_tokens, logins, refused) = futures_util::future::join4(
+        let (users, live_tokens, logins, refused, nodes) = futures_util::future::join5(
             self.try_count(Store::count_users),
             self.try_count(move |store| store.count_live_tokens(now)),
             self.try_count(move |store| store.count_logins(now)),
             self.try_count(move |store| store.most_refused(now)),
+            self.list_nodes(),
         )
         .await;
         let cache = &self.cache;
@@ -68,10 +71,10 @@ impl Node {
             is_fresh: sync_age.is_some_and(|age| age < self.policy.revocation_bound),
         };
         let introspections = self.introspection_hours();
-        Ok(Overview { users, live_tokens, logins, refused, introspections, now, node })
+        Ok(Overview { users, live_tokens, logins, refused, introspections, now, node, nodes })
     }
 
-    async fn try_count<T: Send + 'static>(
+    pub(super) async fn try_count<T: Send + 'static>(
         &self,
         count: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Option<T> {

@@ -74,21 +74,24 @@ impl Tokens {
         self.database.run(move |store| store.list_expiring_or_unused(which, page, count_limit, now)).await
     }
 
-    /// Live tokens of active users that nobody has used for this time, the oldest first. Only the first `count_limit` are
-    /// counted.
+    /// Live tokens of active users that nobody has used for this time, the oldest first; all of them, or only named ones.
+    /// Only the first `count_limit` are counted.
     pub async fn list_unused_tokens(
         &self,
         unused_for: Duration,
+        is_named: bool,
         page: PageRequest,
         count_limit: u32,
         _: &Staff,
     ) -> Result<Page<ListedToken>, Error> {
         let now = self.clock.now();
-        let which = ExpiringOrUnused::UnusedSince(now.before(unused_for));
+        let since = now.before(unused_for);
+        let which =
+            if is_named { ExpiringOrUnused::NamedUnusedSince(since) } else { ExpiringOrUnused::UnusedSince(since) };
         self.database.run(move |store| store.list_expiring_or_unused(which, page, count_limit, now)).await
     }
 
-    /// Tokens of a user that have ended, newest first.
+    /// Tokens of a user that have ended, the one that ended last first.
     pub async fn list_ended_tokens(
         &self,
         user: &User,

@@ -24,7 +24,7 @@ pub use named::{CreatedToken, NamedToken};
 pub use regenerate::RegenerateOptions;
 pub use revoke::Revoker;
 pub use revoke_many::TokenFilter;
-pub use update::NewEnd;
+pub use update::{EndTime, NewEnd};
 
 /// Tokens of users.
 #[expect(clippy::struct_field_names, reason = "the name of another group")]

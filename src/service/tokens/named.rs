@@ -5,11 +5,12 @@ use std::time::Duration;
 use crate::domain::audit::Action;
 use crate::domain::duration;
 use crate::domain::password::Password;
+use crate::domain::safe_text::changes_direction;
 use crate::domain::scope;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Token, TokenFacts};
 use crate::domain::user::User;
-use crate::service::messages::WRONG_PASSWORD;
+use crate::service::messages::{CHANGES_DIRECTION, WRONG_PASSWORD};
 use crate::service::{AccountHolder, ChangeableUser, Error, Faults, Rights, Tokens};
 use crate::store::NewToken;
 
@@ -120,6 +121,8 @@ impl Tokens {
             faults.add("name", format!("Ensure this field has no more than {MAX_TOKEN_NAME_CHARS} characters."));
         } else if name.contains('\0') {
             faults.add("name", "Null characters are not allowed.");
+        } else if name.contains(changes_direction) {
+            faults.add("name", CHANGES_DIRECTION);
         }
         let scope = scope::normalise(&wanted.scope).unwrap_or_else(|message| {
             faults.add("scope", message);

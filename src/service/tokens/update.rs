@@ -2,17 +2,39 @@
 
 use std::time::Duration;
 
+use crate::domain::time::Timestamp;
 use crate::service::retry::until_done;
 use crate::service::{Error, Staff, Tokens};
 use crate::store::{TokenEnd, Updated};
 
-/// Another end of a token, as the time from now.
+/// Another end of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NewEnd {
     /// When it expires; `None`: never.
-    Expiry(Option<Duration>),
+    Expiry(Option<EndTime>),
     /// When its grace period ends.
-    Grace(Duration),
+    Grace(EndTime),
+    /// The one that lists of tokens show as its end: of its grace period, or else its expiry.
+    Shown(Option<EndTime>),
+}
+
+/// When a token is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndTime {
+    /// This long from now.
+    In(Duration),
+    /// At this time, which must lie ahead.
+    At(Timestamp),
+}
+
+impl EndTime {
+    fn after(self, now: Timestamp) -> Result<Timestamp, Error> {
+        match self {
+            Self::In(span) => Ok(now.after(span)),
+            Self::At(at) if at > now => Ok(at),
+            Self::At(_) => Err(Error::invalid("expires_at", "Enter a time in the future.")),
+        }
+    }
 }
 
 impl Tokens {
@@ -21,7 +43,8 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such live token, or none with a grace period; [`Error::PermissionDenied`];
-    /// [`Error::UserChanging`].
+    /// [`Error::UserChanging`]; [`Error::Invalid`] on `expires_at` for a time that has passed, or a replaced token without
+    /// an end.
     pub async fn update_token(
         &self,
         id: i64,
@@ -39,14 +62,18 @@ impl Tokens {
             self.introspection.flush_user_usage(owner.id).await?;
             let (actor, now) = (caller.actor.clone(), self.clock.now());
             let end = match new_end {
-                NewEnd::Expiry(span) => TokenEnd::Expiry(span.map(|span| now.after(span))),
-                NewEnd::Grace(span) => TokenEnd::Grace(now.after(span)),
+                NewEnd::Expiry(end) => TokenEnd::Expiry(end.map(|end| end.after(now)).transpose()?),
+                NewEnd::Grace(end) => TokenEnd::Grace(end.after(now)?),
+                NewEnd::Shown(end) => TokenEnd::Shown(end.map(|end| end.after(now)).transpose()?),
             };
             self.database.run(move |store| store.update_token(&owner, id, end, &actor, now)).await
         });
         match updated.await? {
             Updated::Done => Ok(()),
             Updated::NotLive => Err(Error::NotFound),
+            Updated::NeedsEnd => {
+                Err(Error::invalid("expires_at", "This key was replaced by another one, so it must have an end."))
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ use super::{Cursor, Reading, read_from};
 use crate::domain::database_url::DatabaseUrl;
 use crate::store::connection::{Conn, Role};
 use crate::store::hints::{Hints, send};
+use crate::store::nodes::name_session;
 use crate::store::pool_connection::PoolConnection;
 use crate::store::pooler::session_of;
 use crate::store::servers::Servers;
@@ -173,7 +174,8 @@ impl Opened {
     fn open(store: &Store) -> Result<Self, StoreError> {
         let pools = store.pools.current();
         let opened = pools.manager(Role::Write).connect();
-        let conn = opened.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let mut conn = opened.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        name_session(&mut conn, pools.servers.shares_sessions());
         Ok(Self { conn, url: pools.url.clone(), servers: Arc::clone(&pools.servers) })
     }
 

@@ -157,16 +157,41 @@ pub enum TokenEnd {
     Expiry(Option<Timestamp>),
     /// When its grace period ends, which it must have.
     Grace(Timestamp),
+    /// The end of its grace period, if it has one, or else its expiry.
+    Shown(Option<Timestamp>),
 }
 
-/// Moves the end of a user's token, if it is live. Returns how many were moved.
+impl TokenEnd {
+    /// Which end this is of a token that is in its grace period, or not. `None`: such a token cannot have it.
+    const fn of(self, in_grace: bool) -> Option<Self> {
+        match (self, in_grace) {
+            (Self::Shown(Some(at)), true) => Some(Self::Grace(at)),
+            (Self::Shown(None), true) => None,
+            (Self::Shown(at), false) => Some(Self::Expiry(at)),
+            (other, _) => Some(other),
+        }
+    }
+}
+
+/// What became of a token whose end was to be moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum MovedEnd {
+    /// It has this end now: an expiry, or that of its grace period.
+    To(TokenEnd),
+    /// It is not live, or has no grace period.
+    NotLive,
+    /// It is in its grace period, which must have an end.
+    NeedsEnd,
+}
+
+/// Moves the end of a user's token, if it is live. The user is locked.
 pub(in crate::store) fn move_end(
     conn: &mut Conn,
     user_id: i64,
     id: i64,
     end: TokenEnd,
     now: Timestamp,
-) -> Result<usize, StoreError> {
+) -> Result<MovedEnd, StoreError> {
     let live = || {
         let is_unexpired = tokens::expires_at.is_null().or(tokens::expires_at.gt(now.naive()));
         tokens::table
@@ -175,12 +200,22 @@ pub(in crate::store) fn move_end(
             .filter(unrevoked(now))
             .filter(is_unexpired)
     };
-    Ok(match end {
-        TokenEnd::Expiry(at) => {
+    let in_grace = live().filter(has_grace()).count().get_result::<i64>(conn)? > 0;
+    let Some(end) = end.of(in_grace) else { return Ok(MovedEnd::NeedsEnd) };
+    let moved = match end {
+        TokenEnd::Expiry(at) | TokenEnd::Shown(at) => {
             diesel::update(live()).set(tokens::expires_at.eq(at.map(Timestamp::naive))).execute(conn)?
         }
-        TokenEnd::Grace(at) => diesel::update(live().filter(has_grace()))
-            .set((tokens::revoked_at.eq(at.naive()), tokens::grace_until.eq(at.naive())))
-            .execute(conn)?,
-    })
+        TokenEnd::Grace(at) => {
+            let at = at.naive();
+            // An expiry before the end of the grace period would end it sooner.
+            diesel::update(live().filter(has_grace()).filter(tokens::expires_at.lt(at)))
+                .set(tokens::expires_at.eq(at))
+                .execute(conn)?;
+            diesel::update(live().filter(has_grace()))
+                .set((tokens::revoked_at.eq(at), tokens::grace_until.eq(at)))
+                .execute(conn)?
+        }
+    };
+    Ok(if moved == 0 { MovedEnd::NotLive } else { MovedEnd::To(end) })
 }

@@ -14,6 +14,7 @@ use crate::domain::audit::{Action, Actor};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{TokenDigest, TokenFacts};
 use crate::domain::user::User;
+pub(super) use end::MovedEnd;
 pub use end::TokenEnd;
 pub(super) use end::{
     end_for_every_clock, end_tokens, lock_tokens, maybe_live, move_end, revoke_login_tokens, revoked, unrevoked,

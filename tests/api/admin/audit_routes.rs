@@ -80,6 +80,11 @@ on_both! {
             scene.send(post("/admin/users/alice/tokens/", admin).json(&named))
         });
         let token = |at: usize| json!({ "token": id(at) });
+        let end = json!({"token": id(1), "expires_at": "2030-01-01T00:00:00Z"});
+        scene.assert_one(["token.update", "admin", "alice"], &end, 200, |scene| {
+            let request = Request::new("PATCH", &format!("/admin/tokens/{}", id(1))).token(admin);
+            scene.send(request.json(&json!({"expires_at": "2030-01-01T00:00:00Z"})))
+        });
         scene.assert_one(["token.revoke", "alice", "alice"], &token(0), 204, |scene| {
             scene.send(delete("/tokens/", id(0), alice))
         });
@@ -135,6 +140,7 @@ on_both! {
         let entry = || app.database.sql("select action, target from audit_log order by id desc limit 1");
         for (command, expected) in [
             ("token create alice --name n --scope a", "token.create|alice"),
+            ("token update LAST --expires-in 1h", "token.update|alice"),
             ("token revoke LAST", "token.revoke|alice"),
             ("token create alice", "token.create|alice"),
             ("token create -r alice", "token.regenerate|alice"),

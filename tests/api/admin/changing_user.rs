@@ -46,6 +46,8 @@ fn changes_are_refused(db: Kind) {
     assert_refused("set-password", &app.post(&format!("{user}/password"), &admin, &password));
     assert_refused("regenerate", &app.post(&format!("{user}/regenerate"), &admin, &json!({})));
     assert_refused("create-token", &app.post(&format!("{user}/tokens/"), &admin, &json!({"name": "n"})));
+    let end = Request::new("PATCH", &format!("/admin/tokens/{id}")).token(&admin).json(&json!({"expires_in": "1h"}));
+    assert_refused("update-token", &app.send(end));
     assert_refused("revoke-token", &app.delete(&format!("/admin/tokens/{id}"), &admin));
     assert_refused("update-own", &patch("/me", &alice));
     assert_refused("create-own-token", &app.try_name_token(&alice, &json!({"name": "n"})));

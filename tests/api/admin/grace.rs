@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::on_both;
-use crate::support::app::{App, Kind};
+use crate::support::app::{ADMIN, App, Kind};
 use crate::support::calls::{ALICE, MICRO, short_of};
+use crate::support::console::Visit;
 use crate::support::http::Answer;
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -41,6 +42,21 @@ on_both! {
         let explained = app.explain(&old);
         assert_eq!((&explained["reason"], &explained["by"]), (&json!("revoked"), &json!("admin")));
         assert_eq!(explained["at"], "2025-06-15T15:06:40.123456Z");
+    }
+
+    /// The API, the console and the commands take the same texts.
+    fn a_grace_period_has_one_rule_everywhere(db) {
+        let app = App::start(db);
+        app.alice();
+        let mut visit = Visit::by(&app, ADMIN);
+        for (grace, is_taken) in [("15m", true), ("1000d", true), ("36501d", false), ("90", false), ("-1h", false), ("soon", false)] {
+            let by_api = regenerate(&app, &format!("?grace={grace}")).status;
+            visit.page("/console/users/@alice");
+            let by_form = visit.post("/console/users/@alice/regenerate", &[("grace", grace)]).status;
+            let by_command = app.binary().run(&["token", "create", "alice", "-r", &format!("--grace={grace}")]).status;
+            let expected = if is_taken { (200, 200, 0) } else { (400, 400, 2) };
+            assert_eq!((by_api, by_form, by_command), expected, "{grace}");
+        }
     }
 
     fn all_revokes_named_tokens_too(db) {

@@ -12,6 +12,7 @@ mod password;
 mod password_link;
 mod regenerate;
 mod regenerate_races;
+mod token_end;
 mod tokens;
 mod user;
 mod user_races;

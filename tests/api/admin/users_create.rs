@@ -148,6 +148,64 @@ on_both! {
         assert_eq!(["TrUe", "0", "1.0", "-0.0"].map(query), [200, 200, 400, 400]);
     }
 
+    fn a_user_is_created_without_a_password_if_that_is_said(db) {
+        let app = App::start(db);
+        let admin = app.admin_token();
+        let both = "Send either password or no_password, not both.";
+        for (body, faults) in [
+            (json!({"username": "zoe"}), json!({"password": [REQUIRED]})),
+            (json!({"username": "zoe", "no_password": false}), json!({"password": [REQUIRED]})),
+            (json!({"username": "zoe", "no_password": "x"}), json!({"password": [REQUIRED], "no_password": [BOOLEAN]})),
+            (json!({"username": "zoe", "no_password": true, "password": PASSWORD}), json!({"no_password": [both]})),
+        ] {
+            let answer = post(&app, &admin, &body);
+            assert_eq!((answer.status, answer.json()), (400, faults), "{body}");
+        }
+        let answer = post(&app, &admin, &json!({"username": "zoe", "no_password": true}));
+        assert_eq!((answer.status, &answer.json()["is_active"]), (201, &json!(true)), "{answer:?}");
+        let form = Request::new("POST", "/admin/users/").token(&admin).form(&[("username", "bob"), ("no_password", "true")]);
+        assert_eq!(app.send(form).status, 201);
+        for name in ["zoe", "bob"] {
+            assert_eq!(app.try_login(name, "").status, 400);
+            assert_eq!(app.try_login(name, PASSWORD).status, 400);
+            assert_eq!(app.post(&format!("/admin/users/{name}/password-link"), &admin, &json!({})).status, 200);
+        }
+    }
+
+    fn new_names_do_not_change_the_direction_of_writing(db) {
+        let app = App::start(db);
+        let admin = app.admin_token();
+        let direction = "Characters that change the direction of writing are not allowed.";
+        for character in ['\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}'] {
+            let text = format!("a{character}b");
+            for (field, value, message) in [
+                ("username", json!(text), USERNAME),
+                ("first_name", json!(text), direction),
+                ("last_name", json!(text), direction),
+                ("groups", json!([text]), direction),
+                ("email", json!(format!("a@{text}.com")), "Enter a valid email address."),
+            ] {
+                let answer = post(&app, &admin, &body_with(&json!({field: value})));
+                assert_eq!((answer.status, answer.json()), (400, json!({field: [message]})), "{field} {value}");
+            }
+        }
+        // Marks of direction and joiners belong to words of some languages.
+        let name = "\u{200e}علی\u{200c}رضا\u{200f}";
+        let answer = post(&app, &admin, &body_with(&json!({"first_name": name})));
+        assert_eq!((answer.status, &answer.json()["first_name"]), (201, &json!(name)));
+        // An imported name stays as long as nobody changes it.
+        app.sql("update users set first_name = 'a\u{202e}b' where username = 'zoe'");
+        let patch = |fields: &Value| app.patch("/admin/users/zoe", &admin, fields);
+        assert_eq!(patch(&json!({"first_name": "a\u{202e}b", "last_name": "c"})).status, 200);
+        assert_eq!(patch(&json!({"first_name": "a\u{202e}c"})).status, 400);
+        let token = app.post("/admin/users/zoe/tokens/", &admin, &json!({"name": "a\u{202e}b"}));
+        assert_eq!((token.status, token.json()), (400, json!({"name": [direction]})));
+        let client = app.post("/admin/clients/", &admin, &json!({"client_id": "c", "note": "a\u{202e}b"}));
+        assert_eq!((client.status, client.json()), (400, json!({"note": [direction]})));
+        let output = app.binary().run(&["user", "create", "amy", "--no-password", "--group", "a\u{2067}b"]);
+        assert!(output.status == 1 && output.stderr.contains(direction), "{output:?}");
+    }
+
     fn a_password_must_not_be_similar_to_the_normalised_name(db) {
         let app = App::start(db);
         let body = json!({"username": "ｈｅｒｏｎｌｏｖｅｒ", "password": "heronlover1"});

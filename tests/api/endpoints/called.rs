@@ -66,6 +66,7 @@ impl Given {
             "change_own_password" => json!({"old_password": ALICE.1, "new_password": new}),
             "create_own_token" => json!({"name": "n", "password": ALICE.1}),
             "create_token" => json!({"name": "n"}),
+            "update_token" => json!({"expires_in": "90d"}),
             "create_user" => json!({"username": format!("{}_new", self.username), "password": new}),
             "set_password" => json!({"password": new}),
             "create_password_link" => json!({"expires_in": "2d"}),
@@ -203,6 +204,7 @@ on_both! {
             ("patch", "/me", "", &key, json!({"first_name": "x".repeat(151)})),
             ("post", "/me/password", "", &key, json!({"old_password": "x", "new_password": new})),
             ("post", "/tokens/", "", &key, json!({"name": "n", "password": "x"})),
+            ("patch", "/admin/tokens/{id}", "/admin/tokens/1", &admin, json!({})),
             ("post", "/admin/explain", "", &admin, json!({})),
             ("post", "/api-token-auth/", "", &key, json!({"username": ALICE.0, "password": "x"})),
         ] {

@@ -19,6 +19,7 @@ from .errors import JetonError, JetonRefused, JetonUnavailable, JetonUnreachable
 from .introspection import Active, Answer, Inactive, Introspection
 from .user import JetonUser
 from .verifier import Verifier
+from .version import VERSION as __version__
 
 __all__ = [
     "Active",
@@ -37,4 +38,3 @@ __all__ = [
     "JetonUser",
     "Verifier",
 ]
-__version__ = "0.1.0"

@@ -13,6 +13,7 @@ import httpx
 from . import protocol
 from .errors import JetonError, JetonRefused, JetonUnavailable
 from .protocol import Protocol
+from .version import USER_AGENT
 
 Record = Dict[str, Any]
 
@@ -56,7 +57,7 @@ class Admin:
         return self._record("GET", _user(username))
 
     def create_user(self, username: str, **fields: Any) -> Record:
-        """`password`, `email`, `first_name`, `last_name`, `is_active`, `is_staff`, `is_superuser`, `groups`."""
+        """`password`, or `no_password=True` and then a `password_link`; `email`, `first_name`, `last_name`, `is_active`, `is_staff`, `is_superuser`, `groups`."""
         return self._record("POST", "/admin/users/", {"username": username, **fields})
 
     def change_user(self, username: str, **fields: Any) -> Record:
@@ -85,6 +86,10 @@ class Admin:
         if expires_in is not None:
             fields["expires_in"] = expires_in
         return self._record("POST", _user(username) + "/tokens/", fields)
+
+    def update_token(self, id: int, *, expires_in: Any) -> Record:
+        """Moves the end of a token: seconds or a text such as `30d` from now, or None for never."""
+        return self._record("PATCH", f"/admin/tokens/{int(id)}", {"expires_in": expires_in})
 
     def revoke_token(self, id: int) -> None:
         self._send("DELETE", f"/admin/tokens/{int(id)}")
@@ -127,7 +132,7 @@ class Admin:
     def _send(
         self, method: str, path: str, body: Optional[Record] = None, query: Optional[Dict[str, str]] = None
     ) -> Any:
-        headers = {"Authorization": f"Token {self._token}", "Accept": "application/json", "User-Agent": "jeton-client"}
+        headers = {"Authorization": f"Token {self._token}", "Accept": "application/json", "User-Agent": USER_AGENT}
         deadline = time.monotonic() + self._timeout
         try:
             with self._http.stream(

@@ -14,6 +14,7 @@ import httpx
 
 from .errors import JetonRefused, JetonUnavailable, JetonUnreachable
 from .introspection import Answer, Inactive, Introspection
+from .version import USER_AGENT
 
 T = TypeVar("T")
 
@@ -117,7 +118,7 @@ class Protocol:
             "Authorization": "Basic " + b64encode(credentials.encode()).decode(),
             "Accept": "application/json",
             "Accept-Encoding": "identity",
-            "User-Agent": "jeton-client",
+            "User-Agent": USER_AGENT,
         }
 
     def __repr__(self) -> str:

@@ -49,7 +49,9 @@ function live(form) {
       }
       localise(results);
       document.querySelector("[data-found]").textContent = `${results.dataset.count} found`;
-      document.getElementById(id).replaceWith(document.importNode(results, true));
+      const shown = document.importNode(results, true);
+      document.getElementById(id).replaceWith(shown);
+      shown.querySelectorAll("[data-pick-all]").forEach(pickAll);
       window.history.replaceState(null, "", url);
     } catch (error) {
       if (error.name !== "AbortError") {
@@ -63,6 +65,23 @@ function live(form) {
   });
   for (const select of form.querySelectorAll("select")) {
     select.addEventListener("change", search);
+  }
+}
+
+// Ticks all rows of a page, or none.
+function pickAll(label) {
+  const all = label.querySelector("input");
+  const rows = label.closest("form").querySelectorAll(".pick input");
+  label.hidden = rows.length < 2;
+  all.addEventListener("change", () => {
+    for (const row of rows) {
+      row.checked = all.checked;
+    }
+  });
+  for (const row of rows) {
+    row.addEventListener("change", () => {
+      all.checked = [...rows].every((one) => one.checked);
+    });
   }
 }
 
@@ -126,4 +145,5 @@ localise(document);
 document.querySelectorAll("form[data-zoned]").forEach(zoned);
 document.querySelectorAll("form[method=post]").forEach(once);
 document.querySelectorAll("form[data-live]").forEach(live);
+document.querySelectorAll("[data-pick-all]").forEach(pickAll);
 document.querySelectorAll("button[data-copy]").forEach(copies);

@@ -3,8 +3,10 @@
 use crate::domain::password::Password;
 use crate::domain::password_rules::{self, Attributes};
 use crate::domain::profile::{ProfileField, name_faults};
+use crate::domain::safe_text::changes_direction;
 use crate::domain::user::{MAX_EXTERNAL_ID_BYTES, User, new_username};
 use crate::service::Faults;
+use crate::service::messages::CHANGES_DIRECTION;
 
 /// The fields of a user, in the order in which their faults are reported.
 pub fn order() -> Vec<&'static str> {
@@ -36,6 +38,17 @@ pub fn profile(field: ProfileField, text: &str, faults: &mut Faults) {
     for message in field.faults(text) {
         faults.add(field.name(), message);
     }
+    // The rule for e-mail addresses refuses such characters, too.
+    if field != ProfileField::Email {
+        direction(field.name(), text, faults);
+    }
+}
+
+/// The direction of writing. Imported names may change it, because they are taken as they are.
+fn direction(field: &str, text: &str, faults: &mut Faults) {
+    if text.contains(changes_direction) {
+        faults.add(field, CHANGES_DIRECTION);
+    }
 }
 
 pub fn external_id(text: &str, faults: &mut Faults) {
@@ -55,4 +68,5 @@ pub fn group(field: &str, text: &str, faults: &mut Faults) {
     for message in name_faults(text) {
         faults.add(field, message);
     }
+    direction(field, text, faults);
 }
