@@ -83,6 +83,7 @@ pub use backup::Backup;
 pub use change_log::{ChangeReader, Cursor, LastPurged, PurgedChanges, Reading, Since};
 pub use change_url::UrlChange;
 pub use client_usage::ClientRequests;
+pub use clients::StoredSecrets;
 pub use django::{DjangoSource, Origin};
 pub use error::StoreError;
 pub use expiring_and_unused::{ExpiringAndUnused, KindCounts};

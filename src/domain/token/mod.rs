@@ -3,14 +3,16 @@
 
 mod facts;
 mod search;
+mod used_by;
 
 use std::fmt;
 
 use sha2::{Digest, Sha512};
 
 use super::random;
-pub use facts::{FoundToken, ListedToken, TokenFacts, TokenKind};
+pub use facts::{FoundToken, ListedToken, TokenFacts, TokenForStaff, TokenKind};
 pub use search::TokenSearch;
+pub use used_by::UsedBy;
 
 /// The longest text that is accepted as a key, in bytes. jeton's keys have 40 characters, Knox's 64.
 const MAX_KEY_BYTES: usize = 1024;

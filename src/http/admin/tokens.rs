@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
-use crate::domain::token::TokenFacts;
+use crate::domain::token::TokenForStaff;
 use crate::http::drf::pagination::ListQuery;
 use crate::http::endpoint::{BODIES, Endpoint, Operation};
 use crate::http::error::Answered;
@@ -18,7 +18,7 @@ const PATH: &str = "/admin/users/{username}/tokens/";
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::get(PATH, "list_tokens", "A user's live tokens")
-            .answers_page::<TokenFacts>("The tokens without their keys, by id.")
+            .answers_page::<TokenForStaff>("The tokens without their keys, by id.")
             .to(list),
         Operation::post(PATH, "create_token", "Create a named token for a user")
             .describe("With the scope `jeton:admin` it has its user's rights on jeton, too.")
@@ -39,7 +39,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 /// A user's live tokens.
 async fn list(caller: Staff, query: ListQuery, username: web::Path<String>, state: State) -> Answered {
     let page = state.service.tokens.list_tokens(&TokenListFilter::of_user(&username), query.page, &caller).await?;
-    query.answer(&state, page.map(|listed| listed.token))
+    query.answer(&state, page.map(|listed| TokenForStaff(listed.token)))
 }
 
 /// Creates a named token for a user.
