@@ -81,10 +81,7 @@ fn add(conn: &mut Conn, client_id: &str, client: &ClientRequests, at: NaiveDateT
     if let Some(used_at) = client.previous_secret_last_used_at.map(Timestamp::naive) {
         let day = client_usage::table.find((client_id, at.date()));
         let before = client_usage::previous_secret_last_used_at;
-        diesel::update(day)
-            .filter(before.is_null().or(before.lt(used_at)))
-            .set(before.eq(used_at))
-            .execute(conn)?;
+        diesel::update(day).filter(before.is_null().or(before.lt(used_at))).set(before.eq(used_at)).execute(conn)?;
     }
     Ok(())
 }
@@ -113,7 +110,8 @@ pub(super) fn fill_in(conn: &mut Conn, clients: &mut [Client], now: Timestamp) -
         let of = |day| days.get(&(client.client_id.clone(), day)).copied().unwrap_or(0);
         let (used_at, previous_secret_at) = last.get(&client.client_id).copied().unwrap_or_default();
         // Before the last rotation another secret was the old one.
-        let previous_secret_at = previous_secret_at.map(Timestamp::from_naive).filter(|at| Some(*at) >= client.rotated_at);
+        let is_of_previous = |at: &Timestamp| client.previous.is_some() && Some(*at) >= client.rotated_at;
+        let previous_secret_at = previous_secret_at.map(Timestamp::from_naive).filter(is_of_previous);
         client.usage = ClientUsage {
             last_used_at: used_at.map(Timestamp::from_naive),
             previous_secret_last_used_at: previous_secret_at,

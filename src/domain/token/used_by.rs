@@ -45,7 +45,11 @@ impl UsedBy {
     #[must_use]
     pub fn told_by(edge: &Self, text: &str) -> Self {
         let text = text.trim();
-        if text.is_empty() { edge.clone() } else { Self(format!("{}{VIA}{edge}", cut(&visible(text), MAX_CHARS)).into()) }
+        if text.is_empty() {
+            edge.clone()
+        } else {
+            Self(format!("{}{VIA}{edge}", cut(&visible(text), MAX_CHARS)).into())
+        }
     }
 
     /// As it is stored.

@@ -215,17 +215,14 @@ fn tokens(value: Option<&Value>) -> Result<Vec<String>, HttpError> {
 }
 
 /// The tokens, and who used each of them at the edge. Edges of earlier versions do not say it.
-fn used_at_edge(
-    tokens: Vec<String>,
-    users: Option<&Value>,
-    edge: &UsedBy,
-) -> Result<Vec<(String, UsedBy)>, HttpError> {
+fn used_at_edge(tokens: Vec<String>, users: Option<&Value>, edge: &UsedBy) -> Result<Vec<(String, UsedBy)>, HttpError> {
     let users = match users {
         None => Some(vec![String::new(); tokens.len()]),
         Some(Value::List(users)) if users.len() == tokens.len() => texts(users),
         Some(_) => None,
     };
-    let users = users.ok_or(HttpError::invalid_request("used_by is not a list of as many texts as there are tokens"))?;
+    let users =
+        users.ok_or(HttpError::invalid_request("used_by is not a list of as many texts as there are tokens"))?;
     Ok(tokens.into_iter().zip(users.iter().map(|user| UsedBy::told_by(edge, user))).collect())
 }
 

@@ -230,7 +230,13 @@ impl Introspect {
         self.client_limits.sweeps.load(Ordering::Relaxed)
     }
 
-    pub(super) async fn record_failed_client(&self, tried: String, window: &Window<'_>, address: Option<IpAddr>, details: Value) {
+    pub(super) async fn record_failed_client(
+        &self,
+        tried: String,
+        window: &Window<'_>,
+        address: Option<IpAddr>,
+        details: Value,
+    ) {
         if !self.client_limits.is_first(window, self.clock.uptime()) {
             return;
         }

@@ -94,3 +94,33 @@ impl Introspect {
         written
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_request_in_a_minute_tells_of_an_old_secret() {
+        let (uses, start) = (ClientUses::default(), Uptime::from_nanos(7));
+        let told = [0, 1, 59_999, 60_000, 60_001, 119_999, 120_000]
+            .map(|millis| uses.tell_previous(start.after(Duration::from_millis(millis))));
+        assert_eq!(told, [true, false, false, true, false, false, true]);
+    }
+
+    #[test]
+    fn what_was_not_written_is_put_back_and_the_later_use_stays() {
+        let uses = ClientUses::default();
+        let at = Timestamp::from_micros;
+        uses.add();
+        uses.note_previous_secret(at(5));
+        let taken = uses.take(1);
+        assert_eq!((taken.requests, taken.previous_secret_last_used_at), (1, Some(at(5))));
+        let nothing = uses.take(1);
+        assert_eq!((nothing.requests, nothing.previous_secret_last_used_at), (0, None));
+        uses.add();
+        uses.note_previous_secret(at(9));
+        uses.put_back(&taken);
+        let both = uses.take(1);
+        assert_eq!((both.requests, both.previous_secret_last_used_at), (2, Some(at(9))));
+    }
+}

@@ -38,10 +38,7 @@ impl Introspect {
     ///
     /// # Errors
     /// As [`Introspect::introspect`].
-    pub async fn introspect_batch(
-        &self,
-        presented: &[(String, UsedBy)],
-    ) -> Result<(Vec<Introspection>, AsOf), Error> {
+    pub async fn introspect_batch(&self, presented: &[(String, UsedBy)]) -> Result<(Vec<Introspection>, AsOf), Error> {
         let (memory, mut as_of) = (self.memory_as_of(), self.now_as_of());
         let mut from_memory = false;
         let mut results: Vec<Option<Introspection>> = Vec::with_capacity(presented.len());
@@ -95,12 +92,7 @@ impl Introspect {
     }
 
     /// Asks about a token that is not in the cache.
-    async fn look_up(
-        &self,
-        presented: &str,
-        digest: TokenDigest,
-        used_by: &UsedBy,
-    ) -> Result<Introspection, Error> {
+    async fn look_up(&self, presented: &str, digest: TokenDigest, used_by: &UsedBy) -> Result<Introspection, Error> {
         if let Source::Upstream(source) = &self.source
             && let Some(key) = self.key(presented)
         {
