@@ -2,6 +2,7 @@
 //! the other columns of a token.
 
 mod facts;
+mod for_staff;
 mod search;
 mod used_by;
 
@@ -10,7 +11,8 @@ use std::fmt;
 use sha2::{Digest, Sha512};
 
 use super::random;
-pub use facts::{FoundToken, ListedToken, TokenFacts, TokenForStaff, TokenKind};
+pub use facts::{FoundToken, ListedToken, TokenFacts, TokenKind};
+pub use for_staff::TokenForStaff;
 pub use search::TokenSearch;
 pub use used_by::UsedBy;
 
