@@ -132,7 +132,8 @@ on_both! {
         wait_until_written(&app, &id, START);
         app.clock.advance(short_of(Duration::from_mins(1)));
         let node = app.node(&[]);
-        let changes = app.database.sql("select count(*) from changes");
+        let changes = || app.database.sql("select count(*) from changes where what in ('token', 'user')");
+        let before = changes();
         introspect_as(&app, billing, &key);
         introspect_as(&node, billing, &key);
         assert_eq!(app.get("/auth/verify", &key).status, 200);
@@ -142,7 +143,7 @@ on_both! {
         introspect_as(&node, billing, &key);
         wait_until_written(&app, &id, "2025-06-15T15:07:40.123456Z");
         assert_eq!(last_used_by(&app, &id), "billing");
-        assert_eq!(app.database.sql("select count(*) from changes"), changes, "usage ends no answer");
+        assert_eq!(changes(), before, "usage ends no answer");
         // A name stays readable when its client is gone.
         assert_eq!(app.delete("/admin/clients/billing", &admin).status, 204);
         assert_eq!((last_used_by(&app, &id), &app.introspect(&key)["active"]), (json!("billing"), &json!(true)));
