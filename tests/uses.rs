@@ -1,4 +1,4 @@
-//! `last_used_at`: noted at each use and written later, at most once a minute per token.
+//! `last_used_at` and `last_used_by`: noted at each use and written later, at most once a minute per token.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use jeton::domain::time::Clock;
 use serde_json::{Value, json};
 
 use crate::on_both;
-use crate::support::app::{ADMIN, App, Kind, SECRET_KEY, TestDatabase};
+use crate::support::app::{ADMIN, App, CLIENT, Kind, SECRET_KEY, TestDatabase};
 use crate::support::calls::{MICRO, short_of};
 use crate::support::eventually;
 use crate::support::http::Request;
@@ -21,6 +21,17 @@ type Use = fn(&App, &str) -> u16;
 fn last_used(app: &App, id: &Value) -> Value {
     let tokens = app.tokens_of("alice");
     tokens.iter().find(|token| token["id"] == *id).unwrap()["last_used_at"].clone()
+}
+
+/// The member of alice's token with this id that says by whom it was last used.
+fn last_used_by(app: &App, id: &Value) -> Value {
+    let tokens = app.tokens_of("alice");
+    tokens.iter().find(|token| token["id"] == *id).unwrap()["last_used_by"].clone()
+}
+
+fn introspect_as(app: &App, client: (&str, &str), key: &str) {
+    let answer = app.send(Request::new("POST", "/introspect").basic(client.0, client.1).form(&[("token", key)]));
+    assert_eq!((answer.status, &answer.json()["active"]), (200, &json!(true)));
 }
 
 fn wait_until_written(app: &App, id: &Value, moment: &str) {
@@ -64,6 +75,99 @@ on_both! {
             assert_eq!(used(&app, &key), 200, "{name}");
             eventually(name, LIMIT, || (last_used(&app, &id) == START).then_some(()));
         }
+    }
+
+    fn it_is_noted_by_whom_a_token_is_used(db) {
+        let app = App::start(db);
+        let login = app.alice();
+        let uses: [(&str, &str, Use); 7] = [
+            ("by a client", "demo", |app, key| { introspect_as(app, CLIENT, key); 200 }),
+            // The credentials are known now, so the router is passed by.
+            ("by a client again", "demo", |app, key| { introspect_as(app, CLIENT, key); 200 }),
+            ("in a batch", "demo", |app, key| app.batch(&json!({"tokens": ["", key]})).status),
+            ("by staff", "user admin", |app, key| {
+                app.send(Request::new("POST", "/introspect").token(&app.admin_token()).form(&[("token", key)])).status
+            }),
+            ("by its holder", "jeton itself", |app, key| app.get("/me", key).status),
+            ("at a gateway", "a gateway", |app, key| app.get("/auth/verify", key).status),
+            ("at an edge", "billing via demo", |app, key| {
+                app.batch(&json!({"tokens": [key], "edge": true, "used_by": ["billing"]})).status
+            }),
+        ];
+        let mut used = Vec::new();
+        for (name, by, used_by) in uses {
+            let (id, key) = new_named_token(&app, &login);
+            assert_eq!(last_used_by(&app, &id), Value::Null, "{name}");
+            assert_eq!(used_by(&app, &key), 200, "{name}");
+            assert_eq!(app.explain(&key)["token"]["last_used_by"], by, "{name}, before it is written");
+            eventually(name, LIMIT, || (last_used_by(&app, &id) == by).then_some(()));
+            used.push((id, key, by));
+        }
+        let (id, key, _) = &used[0];
+        let listed = app.get("/tokens/", &login).json();
+        assert!(!listed.to_string().contains("last_used_by"), "{listed}: holders are not told");
+        assert!(!app.get("/me", key).text().contains("last_used_by"));
+        let explained = app.binary().run_with_stdin(&["token", "explain"], key);
+        assert!(explained.stderr.contains("token.last_used_by demo\n"), "{explained:?}");
+        let table = app.binary().run(&["token", "list", "alice"]).stdout;
+        assert!(table.lines().next().unwrap().ends_with("LAST USED BY") && table.contains("  billing via demo"), "{table}");
+        let listed: Value = serde_json::from_str(&app.binary().run(&["token", "list", "alice", "--json"]).stdout).unwrap();
+        let listed = listed.as_array().unwrap().iter().find(|token| token["id"] == *id).unwrap();
+        assert_eq!((&listed["last_used_by"], &listed["username"]), (&json!("demo"), &json!("alice")));
+        // Another node reads what is written.
+        let node = app.node(&[]);
+        for (_, key, by) in &used {
+            assert_eq!(node.explain(key)["token"]["last_used_by"], *by);
+        }
+    }
+
+    fn who_used_a_token_is_written_at_most_once_a_minute_by_whichever_node(db) {
+        let app = App::start(db);
+        let login = app.alice();
+        let admin = app.admin_token();
+        let made = app.post("/admin/clients/", &admin, &json!({"client_id": "billing"})).json();
+        let billing = ("billing", made["client_secret"].as_str().unwrap());
+        let (id, key) = new_named_token(&app, &login);
+        introspect_as(&app, CLIENT, &key);
+        wait_until_written(&app, &id, START);
+        app.clock.advance(short_of(Duration::from_mins(1)));
+        let node = app.node(&[]);
+        let changes = || app.database.sql("select count(*) from changes where what in ('token', 'user')");
+        let before = changes();
+        introspect_as(&app, billing, &key);
+        introspect_as(&node, billing, &key);
+        assert_eq!(app.get("/auth/verify", &key).status, 200);
+        app.clock.advance(MICRO);
+        assert_eq!(node.explain(&key)["token"]["last_used_by"], "demo");
+        assert_eq!(last_used_by(&app, &id), "demo");
+        introspect_as(&node, billing, &key);
+        wait_until_written(&app, &id, "2025-06-15T15:07:40.123456Z");
+        assert_eq!(last_used_by(&app, &id), "billing");
+        assert_eq!(changes(), before, "usage ends no answer");
+        // A name stays readable when its client is gone.
+        assert_eq!(app.delete("/admin/clients/billing", &admin).status, 204);
+        assert_eq!((last_used_by(&app, &id), &app.introspect(&key)["active"]), (json!("billing"), &json!(true)));
+    }
+
+    fn an_edge_must_name_the_user_of_each_token_or_of_none(db) {
+        let app = App::start(db);
+        let login = app.alice();
+        let (id, key) = new_named_token(&app, &login);
+        for used_by in [json!([]), json!(["a", "b"]), json!([1]), json!("a"), json!(null)] {
+            let answer = app.batch(&json!({"tokens": [key], "edge": true, "used_by": used_by}));
+            assert_eq!((answer.status, answer.json()["error"].clone()), (400, json!("invalid_request")), "{used_by}");
+        }
+        assert_eq!(app.batch(&json!({"tokens": [key], "used_by": ["someone"]})).status, 200, "not an edge");
+        eventually("the use", LIMIT, || (last_used_by(&app, &id) == "demo").then_some(()));
+        for (used_by, shown) in [("", "demo"), ("x\u{0}\u{202e}y", "x\\u{0}\\u{202e}y via demo")] {
+            let (id, key) = new_named_token(&app, &login);
+            assert_eq!(app.batch(&json!({"tokens": [key], "edge": true, "used_by": [used_by]})).status, 200);
+            eventually(shown, LIMIT, || (last_used_by(&app, &id) == shown).then_some(()));
+        }
+        // Edges of earlier versions do not say it.
+        let (id, key) = new_named_token(&app, &login);
+        assert_eq!(app.batch(&json!({"tokens": [key], "edge": true})).status, 200);
+        eventually("the use", LIMIT, || (last_used_by(&app, &id) == "demo").then_some(()));
     }
 
     fn listing_or_explaining_a_token_does_not_count_as_use(db) {

@@ -113,9 +113,11 @@ pub fn run(command: ClientCommand, config: &Config) -> Result<(), Failure> {
                     vec![
                         client.client_id.into(),
                         client.usage.last_used_at.into(),
+                        client.usage.requests_today.to_string().into(),
                         client.usage.requests_yesterday.to_string().into(),
                         client.created_at.into(),
                         client.rotated_at.into(),
+                        client.usage.previous_secret_last_used_at.into(),
                         owner.into(),
                         note.into(),
                     ]
@@ -124,9 +126,11 @@ pub fn run(command: ClientCommand, config: &Config) -> Result<(), Failure> {
             let columns = [
                 text("CLIENT ID"),
                 whole("LAST USED"),
-                whole("REQUESTS YESTERDAY").left_out(3),
+                whole("REQUESTS TODAY").left_out(5),
+                whole("REQUESTS YESTERDAY").left_out(4),
                 whole("CREATED").left_out(1),
                 whole("ROTATED").left_out(2),
+                whole("OLD SECRET USED").left_out(3),
                 text("OWNER"),
                 text("NOTE"),
             ];

@@ -68,6 +68,9 @@ pub struct ClientUsage {
     /// When it last sent a request.
     #[schema(required)]
     pub last_used_at: Option<Timestamp>,
+    /// When it last sent one with the secret from before the last rotation, during its grace period; null if it has not.
+    #[schema(required)]
+    pub previous_secret_last_used_at: Option<Timestamp>,
     /// How many requests it has sent since midnight (UTC).
     #[schema(example = 18_240)]
     pub requests_today: i64,

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::domain::client::ClientSecret;
+use crate::domain::token::UsedBy;
 use crate::http::drf::body::{Charset, form};
 use crate::http::error::HttpError;
 use crate::http::options::{HttpOptions, KeySources};
@@ -130,7 +131,7 @@ pub async fn holder(request: &HttpRequest, state: &AppState) -> Result<(Holder, 
 /// As [`holder`].
 pub async fn identity(request: &HttpRequest, state: &AppState) -> Result<Identity, HttpError> {
     let key = gateway_key(request.headers(), &state.options).map_err(Error::NotAuthenticated)?;
-    let identity = state.service.introspection.identify(&key).await?;
+    let identity = state.service.introspection.identify(&key, &UsedBy::gateway()).await?;
     RequestContext::set_user(&identity.username);
     Ok(identity)
 }

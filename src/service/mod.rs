@@ -52,7 +52,7 @@ pub use import::{
 };
 pub use introspection::{
     AcceptedClient, CheckCaller, CheckedClient, ClientOrigin, Feed, Follower, FollowerName, Identity, Introspect,
-    Introspection, RequestCount, Watch,
+    Introspection, RememberedClient, Watch,
 };
 pub use login_tokens::{LoginToken, LoginTokens, ResealRound, SealCounts, Sealer, SealingKeys, count_seals, key_file};
 use metrics::Sample;

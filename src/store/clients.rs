@@ -2,7 +2,7 @@
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use diesel::sql_types::{Binary, Nullable, Text, Timestamp as SqlTimestamp};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text, Timestamp as SqlTimestamp};
 use serde_json::json;
 
 use super::connection::{Conn, storable};
@@ -55,8 +55,19 @@ fn previous(
     both.map(|(bytes, until)| Ok((digest(&bytes, client_id)?, Timestamp::from_naive(until)))).transpose()
 }
 
+/// The secrets of a client, and its row, which tells it from an earlier client of the same name.
+#[derive(Clone, Debug)]
+pub struct StoredSecrets {
+    /// The row's id.
+    pub row: i64,
+    /// The secrets.
+    pub secrets: Secrets,
+}
+
 #[derive(QueryableByName)]
 struct SecretsRow {
+    #[diesel(sql_type = Nullable<BigInt>)]
+    id: Option<i64>,
     #[diesel(sql_type = Nullable<Binary>)]
     secret_digest: Option<Vec<u8>>,
     #[diesel(sql_type = Nullable<Binary>)]
@@ -82,11 +93,11 @@ impl Store {
 
     /// The secrets of the client with this id. One row comes back whether it exists or not, so that both take the same
     /// time.
-    pub fn client_secrets(&self, client_id: &str) -> Result<Option<Secrets>, StoreError> {
+    pub fn client_secrets(&self, client_id: &str) -> Result<Option<StoredSecrets>, StoreError> {
         if !storable(client_id) {
             return Ok(None);
         }
-        let secrets = "select secret_digest, previous_digest, previous_until from (select 1) as one \
+        let secrets = "select clients.id, secret_digest, previous_digest, previous_until from (select 1) as one \
                        left join clients on client_id = $1";
         let row: SecretsRow = self.read(|conn| {
             let query = diesel::sql_query(secrets).bind::<Text, _>(client_id);
@@ -95,9 +106,9 @@ impl Store {
                 Conn::Sqlite(sqlite) => Ok(query.get_result(sqlite)?),
             }
         })?;
-        let Some(current) = row.secret_digest else { return Ok(None) };
+        let Some((id, current)) = row.id.zip(row.secret_digest) else { return Ok(None) };
         let previous = previous(row.previous_digest, row.previous_until, client_id)?;
-        Ok(Some(Secrets::new(digest(&current, client_id)?, previous)))
+        Ok(Some(StoredSecrets { row: id, secrets: Secrets::new(digest(&current, client_id)?, previous) }))
     }
 
     /// All clients as they are at `now`, oldest first.

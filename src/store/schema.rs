@@ -62,6 +62,7 @@ diesel::table! {
         #[doc = "Whether the user has created it for themselves: counts for `JETON_NAMED_TOKENS_PER_USER`."]
         own -> Bool,
         grace_until -> Nullable<Timestamp>,
+        last_used_by -> Nullable<Text>,
     }
 }
 
@@ -85,6 +86,7 @@ diesel::table! {
         day -> Date,
         requests -> BigInt,
         last_used_at -> Timestamp,
+        previous_secret_last_used_at -> Nullable<Timestamp>,
     }
 }
 

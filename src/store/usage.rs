@@ -1,23 +1,26 @@
-//! Writes the usage of tokens, in batches: when they were last used, and their extended expiry.
+//! Writes the usage of tokens, in batches: when and by whom they were last used, and their extended expiry.
 
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Nullable, Timestamp as SqlTimestamp};
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamp as SqlTimestamp};
 
 use super::connection::Conn;
 use super::schema::tokens;
 use super::{Store, StoreError, change_log};
 use crate::domain::time::Timestamp;
+use crate::domain::token::UsedBy;
 
 /// The usage of one token since it was last written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenUse {
     /// The token's id.
     pub id: i64,
     /// When it was last used.
     pub last_used_at: Timestamp,
+    /// By whom it was used then.
+    pub last_used_by: UsedBy,
     /// The expiry after an extension by its use.
     pub expires_at: Option<Timestamp>,
 }
@@ -38,8 +41,8 @@ struct SkippedRow {
 }
 
 impl Store {
-    /// Writes usage. A last use is not written if any node wrote one less than `interval` before it. An extended expiry
-    /// is always written, unless a later one is stored. A stored last use that lies too far ahead was written by a
+    /// Writes usage. A last use is not written if any node wrote one less than `interval` before it, by whomever it was. An
+    /// extended expiry is always written, unless a later one is stored. A stored last use that lies too far ahead was written by a
     /// wrong clock, and is replaced. Returns the ids that were skipped because their rows were locked. All are written
     /// in one transaction, so pass some hundreds at a time.
     pub fn record_usage(
@@ -85,15 +88,19 @@ fn write(conn: &mut Conn, usage: &[TokenUse], interval: Duration, locked: Locked
             let due: Vec<_> = usage.iter().map(|token_use| token_use.last_used_at.before(interval).naive()).collect();
             let latest: Vec<_> =
                 usage.iter().map(|token_use| token_use.last_used_at.latest_plausible().naive()).collect();
+            let users: Vec<&str> = usage.iter().map(|token_use| token_use.last_used_by.as_str()).collect();
             let skip = if locked == LockedRows::Skip { "skip locked" } else { "" };
             // `greatest` ignores nulls. An expiry is extended only if the token has one.
             let skipped: Vec<SkippedRow> = diesel::sql_query(format!(
                 "with locked as (select id from tokens where id = any($1) order by id for no key update {skip}), \
                  written as (update tokens set last_used_at = case when tokens.last_used_at > used.latest \
                               then used.last_used_at else greatest(tokens.last_used_at, used.last_used_at) end, \
+                 last_used_by = case when tokens.last_used_at between used.last_used_at and used.latest \
+                              then tokens.last_used_by else used.last_used_by end, \
                  expires_at = case when tokens.expires_at is null then null \
                               else greatest(tokens.expires_at, used.expires_at) end \
-                 from unnest($1, $2, $3, $4, $5) as used (id, last_used_at, expires_at, due, latest), locked \
+                 from unnest($1, $2, $3, $4, $5, $6) \
+                      as used (id, last_used_at, expires_at, due, latest, last_used_by), locked \
                  where tokens.id = used.id and tokens.id = locked.id and (tokens.last_used_at is null \
                  or tokens.last_used_at <= used.due or tokens.last_used_at > used.latest \
                  or tokens.expires_at < used.expires_at)) \
@@ -104,6 +111,7 @@ fn write(conn: &mut Conn, usage: &[TokenUse], interval: Duration, locked: Locked
             .bind::<Array<Nullable<SqlTimestamp>>, _>(expires)
             .bind::<Array<SqlTimestamp>, _>(due)
             .bind::<Array<SqlTimestamp>, _>(latest)
+            .bind::<Array<Text>, _>(users)
             .load(pg)?;
             Ok(skipped.into_iter().map(|SkippedRow { id }| id).collect())
         }
@@ -115,7 +123,7 @@ fn write(conn: &mut Conn, usage: &[TokenUse], interval: Duration, locked: Locked
                 let is_due = tokens::last_used_at.le(due).or(tokens::last_used_at.gt(latest));
                 diesel::update(token)
                     .filter(tokens::last_used_at.is_null().or(is_due))
-                    .set(tokens::last_used_at.eq(at))
+                    .set((tokens::last_used_at.eq(at), tokens::last_used_by.eq(token_use.last_used_by.as_str())))
                     .execute(sqlite)?;
                 if let Some(expires_at) = token_use.expires_at.map(Timestamp::naive) {
                     diesel::update(token)

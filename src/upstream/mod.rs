@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::domain::change::AsOf;
 use crate::domain::client::ClientSecret;
 use crate::domain::time::{Stopwatch, Uptime};
-use crate::domain::token::Token;
+use crate::domain::token::{Token, UsedBy};
 use crate::store::{Cursor, Reading, StoreError};
 pub use answers::{AcceptedSecret, ActiveFacts, CheckedSecret, UpstreamAnswer};
 use connection::{Answer, Connection, Credentials, Request};
@@ -31,7 +31,8 @@ const MAX_BODY: usize = 256 * 1024;
 /// 100 bytes.
 const MAX_KEYS: usize = 1_000;
 
-/// How many bytes the keys of a request have at most. In JSON they may take twice as many: a quotation mark is escaped.
+/// How many bytes the keys of a request, and the names of those who use them, have at most. In JSON they may take twice as
+/// many: a quotation mark is escaped.
 const MAX_KEY_BYTES: usize = 120 * 1024;
 
 /// How many bytes a client id and its secret have at most together. Longer ones are wrong.
@@ -42,7 +43,10 @@ const MAX_CLIENTS: usize = 20;
 
 /// Besides the texts a body has names, and two quotation marks and a comma for each text.
 const _: () = assert!(MAX_CLIENTS * (MAX_CREDENTIALS * 6 + 6) + 100 <= MAX_BODY, "all clients fit into a body");
-const _: () = assert!(MAX_KEY_BYTES * 2 + MAX_KEYS * 3 + 100 <= MAX_BODY, "all keys fit into a body");
+const _: () = assert!(MAX_KEY_BYTES * 2 + MAX_KEYS * 6 + 100 <= MAX_BODY, "all keys fit into a body");
+
+/// A key, and who has sent it to the edge.
+pub type UsedKey = (Token, UsedBy);
 
 /// Which upstreams an edge asks, and by which credentials.
 #[derive(Clone, Debug)]
@@ -132,18 +136,19 @@ impl Upstream {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn introspect(&self, keys: &[Token]) -> Result<Vec<(UpstreamAnswer, AsOf)>, StoreError> {
+    pub fn introspect(&self, keys: &[UsedKey]) -> Result<Vec<(UpstreamAnswer, AsOf)>, StoreError> {
         let mut answers = Vec::with_capacity(keys.len());
         let mut rest = keys;
         while !rest.is_empty() {
             let mut bytes = 0;
-            let fits = rest.iter().take(MAX_KEYS).take_while(|key| {
-                bytes += key.expose().len();
+            let fits = rest.iter().take(MAX_KEYS).take_while(|(key, used_by)| {
+                bytes += key.expose().len() + used_by.as_str().len();
                 bytes <= MAX_KEY_BYTES
             });
             let (part, others) = rest.split_at(fits.count().max(1));
-            let texts: Vec<&str> = part.iter().map(Token::expose).collect();
-            let body = json!({ "tokens": texts, "edge": true }).to_string();
+            let (texts, users): (Vec<_>, Vec<_>) =
+                part.iter().map(|(key, used_by)| (key.expose(), used_by.as_str())).unzip();
+            let body = json!({ "tokens": texts, "edge": true, "used_by": users }).to_string();
             answers.extend(self.ask(&Request::batch(&body), self.timeout(), |answer, sent| {
                 answers::batch(answer, part.len(), sent, self.inner.max_age)
             })?);

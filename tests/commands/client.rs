@@ -46,7 +46,7 @@ on_both! {
         assert!(!clients[0]["rotated_at"].is_null() && clients[1]["rotated_at"].is_null(), "{printed}");
         let table = done(&jeton, &["client", "list"]);
         assert_eq!(table.lines().map(|line| line.split("  ").next().unwrap()).collect::<Vec<_>>(), ["CLIENT ID", "billing", "reports"]);
-        assert!(![&printed, &table].iter().any(|text| text.contains(new) || text.contains("secret")), "{printed}{table}");
+        assert!(![&printed, &table].iter().any(|text| text.contains(new) || text.contains("client_secret") || text.contains("digest")), "{printed}{table}");
 
         done(&jeton, &["client", "update", "billing", "--owner", "Žofie"]);
         done(&jeton, &["client", "update", "billing", "--note", "Invoices"]);
@@ -88,6 +88,15 @@ on_both! {
             assert!(server.wait(Duration::from_secs(20)).success(), "{server:?}");
             assert_eq!(counted(), (so_far, 0, false, true));
         }
+        let table = done(&jeton, &["client", "list"]);
+        let columns = ["CLIENT ID", "LAST USED", "REQUESTS TODAY", "REQUESTS YESTERDAY", "CREATED", "ROTATED", "OLD SECRET USED"];
+        let mut lines = table.lines();
+        let header = lines.next().unwrap();
+        assert!(columns.iter().is_sorted_by_key(|name| header.find(name).unwrap()), "{table}");
+        let in_column = |line: &str| line[header.find("REQUESTS TODAY").unwrap()..].split(' ').next().unwrap().to_owned();
+        let clients = json_of(&done(&jeton, &["client", "list", "--json"]));
+        let today: Vec<_> = clients.as_array().unwrap().iter().map(|client| client["requests_today"].to_string()).collect();
+        assert_eq!(lines.map(in_column).collect::<Vec<_>>(), today, "{table}");
         done(&jeton, &["client", "delete", "billing", "--yes"]);
         assert_eq!(database.sql("select count(*) from client_usage"), "0");
     }

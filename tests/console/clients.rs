@@ -80,6 +80,24 @@ on_both! {
         assert_eq!(visit.get("/console/clients/@nobody/rotate").status, 404);
     }
 
+    fn the_list_says_whether_the_old_secret_is_still_used(db) {
+        let app = App::start(db);
+        let mut visit = Visit::by(&app, ADMIN);
+        assert!(!visit.page("/console/clients").contains("the old secret"));
+        visit.page("/console/clients/@demo/rotate");
+        visit.post("/console/clients/@demo/rotate", &[("grace", "15m")]);
+        let page = visit.page("/console/clients");
+        assert!(page.contains("the old secret is valid until") && page.contains("the old secret was not used since"), "{page}");
+        let node = app.node(&[]);
+        assert_eq!(status(&node, CLIENT.0, CLIENT.1), 200);
+        drop(node); // writes what it has noted
+        let page = visit.page("/console/clients");
+        assert!(page.contains("the old secret is valid until") && page.contains("the old secret was last used <time"), "{page}");
+        app.clock.advance(Duration::from_mins(15));
+        let page = visit.page("/console/clients");
+        assert!(!page.contains("the old secret is valid until") && page.contains("the old secret was last used <time"), "{page}");
+    }
+
     fn a_client_that_does_not_exist_is_404_before_the_question(db) {
         let app = App::start(db);
         let mut visit = Visit::by(&app, ADMIN);

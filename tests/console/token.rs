@@ -8,6 +8,7 @@ use super::{ALICE, STAFF, with_people};
 use crate::on_both;
 use crate::support::app::{ADMIN, App};
 use crate::support::console::Visit;
+use crate::support::eventually;
 
 on_both! {
     fn the_expiry_of_a_token_is_moved(db) {
@@ -35,6 +36,25 @@ on_both! {
         assert_eq!(entries.len(), 3);
         assert_eq!((&entries[1]["target"], &entries[1]["actor"]), (&json!("alice"), &json!("stella")));
         assert_eq!(entries[1]["details"], json!({"token": created["id"], "expires_at": null}));
+    }
+
+    fn pages_say_by_whom_a_token_was_last_used(db) {
+        let app = with_people(App::start(db));
+        let login = app.login(ALICE.0, ALICE.1);
+        let created = app.name_token(&login, &json!({"name": "ci", "expires_in": "1d"}));
+        let (path, key) = (format!("/console/users/@alice/tokens/{}", created["id"]), created["token"].as_str().unwrap());
+        let mut visit = Visit::by(&app, STAFF);
+        let by = "by <bdi>demo</bdi>";
+        let pages = [path.as_str(), "/console/users/@alice", "/console/tokens"];
+        assert!(pages.iter().all(|page| !visit.page(page).contains("<bdi>")));
+        app.introspect(key);
+        visit.get("/console/explain");
+        let verdict = visit.post("/console/explain", &[("key", key)]).text();
+        assert!(verdict.contains(by), "before it is written: {verdict}");
+        eventually("the use", Duration::from_secs(10), || visit.page(&path).contains(by).then_some(()));
+        for page in pages {
+            assert!(visit.page(page).contains(by), "{page}");
+        }
     }
 
     fn a_grace_period_is_extended_and_ended(db) {

@@ -11,6 +11,7 @@ mod listens;
 mod slow;
 mod stale;
 mod two_databases;
+mod used_by;
 
 use std::time::Duration;
 

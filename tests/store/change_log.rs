@@ -293,6 +293,7 @@ const COLUMNS: [(&str, &[Column]); 2] = [
             ("client", "null", false),
             ("own", "not own", false),
             ("grace_until", "'2026-01-02 00:00:00'", true),
+            ("last_used_by", "'billing'", false),
         ],
     ),
 ];

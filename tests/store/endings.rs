@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use jeton::domain::page::PageRequest;
-use jeton::domain::token::TokenFacts;
+use jeton::domain::token::{TokenFacts, UsedBy};
 use jeton::store::{
     AskedWith, LiveTokens, LockedRows, LoginTokensRevoked, NewToken, OwnChange, Regenerate, Revoked, StoreError,
     TokenUse,
@@ -47,7 +47,8 @@ fn with_short_lived_token(db: Kind) -> (TestStore, NewToken, i64) {
 
 /// Another node writes a use from before the expiry, which extends it by ten seconds.
 fn write_late(test: &TestStore, id: i64) {
-    let token_use = TokenUse { id, last_used_at: after(9), expires_at: Some(after(19)) };
+    let token_use =
+        TokenUse { id, last_used_at: after(9), last_used_by: UsedBy::gateway(), expires_at: Some(after(19)) };
     test.store.record_usage(&[token_use], Duration::from_mins(1), LockedRows::Wait).unwrap();
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jeton::domain::page::PageRequest;
-use jeton::domain::token::TokenKind;
+use jeton::domain::token::{TokenKind, UsedBy};
 use jeton::domain::user::User;
 use jeton::store::{LiveTokens, LockedRows, LoginTokensRevoked, NewToken, Regenerate, Revoked, StoreError, TokenUse};
 
@@ -122,7 +122,7 @@ on_both! {
             let facts = |token: &NewToken| test.token(&token.digest).unwrap().0;
             end(&test, facts(&lately).id);
             assert!(facts(&lately).is_expired(after(10)) && !facts(&lately).is_revoked(after(10)), "{way}: by the stored expiry the token has expired");
-            let extended = |token| TokenUse { id: facts(token).id, last_used_at: after(9), expires_at: Some(after(100)) };
+            let extended = |token| TokenUse { id: facts(token).id, last_used_at: after(9), last_used_by: UsedBy::gateway(), expires_at: Some(after(100)) };
             test.store.record_usage(&[&lately, &long_ago, &other, &named].map(extended), Duration::from_mins(1), LockedRows::Wait).unwrap();
             let revoked = [&lately, &other, &long_ago, &named].map(|token| facts(token).is_revoked(after(11)));
             assert_eq!(revoked, [true, all, all, false], "{way}");

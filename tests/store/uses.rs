@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jeton::domain::time::Timestamp;
+use jeton::domain::token::UsedBy;
 use jeton::store::{LockedRows, NewToken, TokenUse};
 
 use super::{NOW, TestStore, after, by, named_token};
@@ -21,7 +22,11 @@ fn two_tokens(test: &TestStore) -> [i64; 2] {
 }
 
 fn used(id: i64, last_used_at: Timestamp, expires_at: Option<Timestamp>) -> TokenUse {
-    TokenUse { id, last_used_at, expires_at }
+    TokenUse { id, last_used_at, last_used_by: UsedBy::client("billing"), expires_at }
+}
+
+fn used_by(id: i64, last_used_at: Timestamp, client: &str, expires_at: Option<Timestamp>) -> TokenUse {
+    TokenUse { last_used_by: UsedBy::client(client), ..used(id, last_used_at, expires_at) }
 }
 
 fn record(test: &TestStore, uses: &[TokenUse]) {
@@ -49,6 +54,29 @@ on_both! {
             record(&test, &[used(plain, moment, None)]);
             assert_eq!(written(), expected, "{moment}");
         }
+    }
+
+    fn the_user_of_the_last_use_is_written_with_it(db) {
+        let test = TestStore::new(db);
+        let [plain, expiring] = two_tokens(&test);
+        let written = |id| test.sql(&format!("select last_used_at, last_used_by from tokens where id = {id}")).replace("+00", "");
+        for (moment, client, expected) in [
+            (NOW, "billing", "2025-06-15 15:06:40.123456|billing"),
+            (NOW.after(MINUTE - Duration::from_micros(1)), "reports", "2025-06-15 15:06:40.123456|billing"),
+            (NOW.after(MINUTE), "reports", "2025-06-15 15:07:40.123456|reports"),
+            (NOW, "late", "2025-06-15 15:07:40.123456|reports"),
+        ] {
+            record(&test, &[used_by(plain, moment, client, None)]);
+            assert_eq!(written(plain), expected, "{moment}");
+        }
+        // A wrong clock has written a time far ahead.
+        test.sql(&format!("update tokens set last_used_at = '2031-01-01 00:00:00', last_used_by = 'wrong' where id = {plain}"));
+        record(&test, &[used_by(plain, after(200), "billing", None)]);
+        assert_eq!(written(plain), "2025-06-15 15:10:00.123456|billing");
+
+        record(&test, &[used_by(expiring, after(500), "billing", None)]);
+        record(&test, &[used_by(expiring, after(100), "late", Some(after(7200)))]);
+        assert_eq!(written(expiring), "2025-06-15 15:15:00.123456|billing", "only the expiry is extended");
     }
 
     fn an_existing_expiry_is_extended_at_once_and_never_shortened(db) {

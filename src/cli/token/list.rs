@@ -12,7 +12,7 @@ use crate::cli::{Failure, with_service};
 use crate::config::Config;
 use crate::domain::duration;
 use crate::domain::page::{MAX_PAGE_SIZE, PageRequest};
-use crate::domain::token::{ListedToken, TokenFacts};
+use crate::domain::token::{ListedToken, TokenForStaff, UsedBy};
 use crate::service::{Service, Superuser, TokenListFilter};
 
 #[derive(Args)]
@@ -32,22 +32,23 @@ pub struct List {
 
 /// The admin API's object, and whose token it is.
 #[derive(Serialize)]
-struct WithUsername<'a> {
+struct WithUsername {
     #[serde(flatten)]
-    token: &'a TokenFacts,
-    username: &'a str,
+    token: TokenForStaff,
+    username: String,
 }
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 10] = [
     whole("ID"),
     text("USER"),
     whole("KIND").left_out(2),
     text("NAME"),
-    whole("KEY").left_out(4),
+    whole("KEY").left_out(5),
     text("SCOPE").left_out(3),
     whole("CREATED").left_out(1),
     whole("EXPIRES"),
     whole("LAST USED"),
+    text("LAST USED BY").left_out(4),
 ];
 
 /// Prints live tokens.
@@ -56,8 +57,9 @@ pub fn list(arguments: List, config: &Config) -> Result<(), Failure> {
         let json = arguments.json;
         let tokens = all(arguments, &service, &caller).await?;
         if json {
-            let shown = tokens.iter().map(|ListedToken { token, username, .. }| WithUsername { token, username });
-            return json_array(&shown.collect::<Vec<_>>());
+            let shown = |ListedToken { token, username, .. }| WithUsername { token: TokenForStaff(token), username };
+            let shown: Vec<_> = tokens.into_iter().map(shown).collect();
+            return json_array(&shown);
         }
         table(&COLUMNS, &tokens.into_iter().map(row).collect::<Vec<_>>())
     })
@@ -93,5 +95,6 @@ fn row(ListedToken { token, username, is_user_active }: ListedToken) -> Vec<Cell
         token.created_at.into(),
         expires.into(),
         token.last_used_at.into(),
+        token.last_used_by.as_ref().map(UsedBy::as_str).into(),
     ]
 }

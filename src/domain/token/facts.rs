@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 use utoipa::openapi::{Object, ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::used_by::UsedBy;
 use crate::domain::time::Timestamp;
 
 /// The two kinds of tokens.
@@ -52,6 +53,8 @@ pub struct TokenFacts {
     pub expires_at: Option<Timestamp>,
     /// When it was last used, as far as this is written already.
     pub last_used_at: Option<Timestamp>,
+    /// By whom it was used then.
+    pub last_used_by: Option<UsedBy>,
     /// When it was revoked. During a grace period: when that ends. The row stays for a while, so that `explain` can
     /// say what happened to the token.
     pub revoked_at: Option<Timestamp>,
@@ -191,6 +194,7 @@ mod tests {
             created_at: at(0),
             expires_at: expires_at.map(at),
             last_used_at: None,
+            last_used_by: None,
             revoked_at: revoked_at.map(at),
             grace_until: grace_until.map(at),
             revoked_by: None,

@@ -2,7 +2,9 @@
 //! the other columns of a token.
 
 mod facts;
+mod for_staff;
 mod search;
+mod used_by;
 
 use std::fmt;
 
@@ -10,7 +12,9 @@ use sha2::{Digest, Sha512};
 
 use super::random;
 pub use facts::{FoundToken, ListedToken, TokenFacts, TokenKind};
+pub use for_staff::TokenForStaff;
 pub use search::TokenSearch;
+pub use used_by::UsedBy;
 
 /// The longest text that is accepted as a key, in bytes. jeton's keys have 40 characters, Knox's 64.
 const MAX_KEY_BYTES: usize = 1024;

@@ -6,7 +6,7 @@ use serde_json::json;
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::{ObjectBuilder, OneOfBuilder};
 
-use crate::domain::token::TokenFacts;
+use crate::domain::token::TokenForStaff;
 use crate::http::answer;
 use crate::http::drf::pagination::ListQuery;
 use crate::http::endpoint::{BODIES, Endpoint, Operation, fields, format, text};
@@ -26,7 +26,7 @@ const BOTH: &str = "Send either expires_at or expires_in, not both.";
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Operation::get(PATH, "list_tokens", "A user's live tokens")
-            .answers_page::<TokenFacts>("The tokens without their keys, by id.")
+            .answers_page::<TokenForStaff>("The tokens without their keys, by id.")
             .to(list),
         Operation::post(PATH, "create_token", "Create a named token for a user")
             .describe("With the scope `jeton:admin` it has its user's rights on jeton, too.")
@@ -58,7 +58,7 @@ fn update_endpoint() -> Endpoint {
              and superusers.",
         )
         .body(BODIES, body, &json!({ "expires_in": "90d" }))
-        .answers::<TokenFacts>(200, "The token, without its key.")
+        .answers::<TokenForStaff>(200, "The token, without its key.")
         .refuses_bad_fields("expires_in", NEITHER)
         .may_not_exist("There is no live token with this id.")
         .revokes()
@@ -68,7 +68,7 @@ fn update_endpoint() -> Endpoint {
 /// A user's live tokens.
 async fn list(caller: Staff, query: ListQuery, username: web::Path<String>, state: State) -> Answered {
     let page = state.service.tokens.list_tokens(&TokenListFilter::of_user(&username), query.page, &caller).await?;
-    query.answer(&state, page.map(|listed| listed.token))
+    query.answer(&state, page.map(|listed| TokenForStaff(listed.token)))
 }
 
 /// Creates a named token for a user.
@@ -93,7 +93,7 @@ async fn update(caller: Staff, TokenId(id): TokenId, body: Body, state: State) -
     };
     state.service.tokens.update_token(id, None, NewEnd::Shown(end), &caller).await?;
     let found = state.service.tokens.token(id, None, &caller).await?;
-    Ok(answer::json(StatusCode::OK, &found.token))
+    Ok(answer::json(StatusCode::OK, &TokenForStaff(found.token)))
 }
 
 /// Revokes anybody's token.

@@ -35,6 +35,8 @@ struct Row {
     requests_yesterday: String,
     rotated: MomentOr,
     grace_until: Option<Moment>,
+    /// When the secret before the last rotation was last used.
+    old_secret_used: Option<Moment>,
 }
 
 #[derive(Template)]
@@ -83,6 +85,7 @@ pub async fn list(
         requests_yesterday: number(client.usage.requests_yesterday),
         rotated: moment_or(client.rotated_at, "never"),
         grace_until: client.grace_until.map(Moment),
+        old_secret_used: client.usage.previous_secret_last_used_at.map(Moment),
     };
     let page = ClientsPage {
         frame: signed_in.frame("Clients", "clients"),

@@ -125,7 +125,7 @@ fn verdict(explanation: Explanation, owner: Option<Owner>) -> Verdict {
         at: explanation.at.map(Moment),
         by: explanation.by,
         owner,
-        token: explanation.token.map(TokenRow::of),
+        token: explanation.token.map(|token| TokenRow::of(token.0)),
     }
 }
 

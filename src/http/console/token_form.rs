@@ -18,6 +18,8 @@ pub struct TokenRow {
     pub scope: String,
     pub created: Moment,
     pub used: MomentOr,
+    /// By whom it was used then; empty if that is not known.
+    pub used_by: String,
     pub ends: MomentOr,
     /// Whether it was replaced, and only lives on for a grace period.
     pub is_replaced: bool,
@@ -95,6 +97,7 @@ impl TokenRow {
             scope: token.scope,
             created: Moment(token.created_at),
             used: moment_or(token.last_used_at, "never"),
+            used_by: token.last_used_by.map(|used_by| used_by.to_string()).unwrap_or_default(),
             ends: moment_or(ends, "never"),
             is_replaced: token.revoked_at.is_some(),
         }

@@ -7,6 +7,7 @@ use super::{
     OAuthCaller, Parameters, SentBody, authenticate, caller, read_body, read_introspection_body, require_introspector,
 };
 use crate::domain::safe_text::{cut, visible};
+use crate::domain::token::UsedBy;
 use crate::http::drf::body::{self as bodies, Data};
 use crate::http::endpoint::{Access, Extractor, Incoming, MayCall, Operation};
 use crate::http::error::HttpError;
@@ -17,7 +18,12 @@ use crate::service::{CheckCaller, FollowerName};
 const MAX_PROGRAM: usize = 60;
 
 /// Somebody who may introspect, and their parameters.
-pub struct Introspector(pub Parameters);
+pub struct Introspector {
+    /// What they sent.
+    pub parameters: Parameters,
+    /// Who it is.
+    pub used_by: UsedBy,
+}
 
 impl Extractor for Introspector {
     fn describe(operation: Operation) -> Operation {
@@ -29,8 +35,8 @@ impl Extractor for Introspector {
         let (request, state) = (&incoming.request, incoming.state());
         let SentBody { body, in_head } = read_introspection_body(request, payload, state, incoming.body_limit).await?;
         let parameters = Parameters::of(request, body);
-        require_introspector(&caller(in_head, request, &parameters, state).await?)?;
-        Ok(Self(parameters))
+        let used_by = require_introspector(&caller(in_head, request, &parameters, state).await?)?;
+        Ok(Self { parameters, used_by })
     }
 }
 
@@ -73,6 +79,8 @@ pub struct BatchIntrospector {
     pub data: Result<Data, HttpError>,
     /// Who sent it.
     pub caller: CheckCaller,
+    /// The same, as the one who uses the tokens.
+    pub used_by: UsedBy,
 }
 
 impl Extractor for BatchIntrospector {
@@ -90,10 +98,10 @@ impl Extractor for BatchIntrospector {
             _ => Parameters::default(),
         };
         let caller = caller(in_head, request, &parameters, state).await?;
-        require_introspector(&caller)?;
+        let used_by = require_introspector(&caller)?;
         parameters.checked()?;
         let caller = CheckCaller { name: caller.name(), address: client_address(request, state) };
-        Ok(Self { data, caller })
+        Ok(Self { data, caller, used_by })
     }
 }
 

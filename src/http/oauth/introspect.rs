@@ -13,6 +13,7 @@ use super::{KEY, paths, token_fields, with_client};
 use crate::domain::change::AsOf;
 use crate::domain::client::ClientSecret;
 use crate::domain::time::Uptime;
+use crate::domain::token::UsedBy;
 use crate::http::answer;
 use crate::http::drf::body::{Data, Value};
 use crate::http::endpoint::{BODIES, Endpoint, Header, JSON, Operation, fields, reference, size, text};
@@ -46,6 +47,8 @@ pub fn endpoints() -> Vec<Endpoint> {
         "For an edge: in how many seconds each token ends, if it does; for one that is not active, how long that may be \
          remembered, if it is limited.",
     ));
+    let users = ArrayBuilder::new().items(text()).max_items(Some(MAX_BATCH));
+    let users = users.description(Some("Sent by `jeton edge`: of each token, who has sent it to the edge."));
     let texts = |what| ArrayBuilder::new().items(text()).max_items(Some(MAX_CLIENTS)).description(Some(what));
     let client_ids = texts("Sent by `jeton edge`: its clients that are to be checked.");
     let client_secrets = texts("Sent by `jeton edge`: their secrets, in the same order.");
@@ -79,6 +82,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                         .property("tokens", tokens)
                         .required("tokens")
                         .property("edge", edge)
+                        .property("used_by", users)
                         .property("client_ids", client_ids)
                         .property("client_secrets", client_secrets),
                 ),
@@ -105,18 +109,27 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 /// Introspects a token. The caller is authenticated before the token is read.
-async fn introspect(Introspector(parameters): Introspector, state: State) -> Answered {
+async fn introspect(Introspector { parameters, used_by }: Introspector, state: State) -> Answered {
     let token =
         parameters.checked()?.get("token").ok_or(HttpError::invalid_request("the parameter token is missing"))?;
-    let introspection = state.service.introspection.introspect(token).await.map_err(HttpError::OAuthService)?;
+    let introspection = state.service.introspection.introspect(token, &used_by).await;
+    let introspection = introspection.map_err(HttpError::OAuthService)?;
     Ok(answer(introspection.into_json()))
 }
 
 /// The same for many tokens, with one query.
-async fn introspect_batch(BatchIntrospector { data, caller }: BatchIntrospector, state: State) -> Answered {
+async fn introspect_batch(batch: BatchIntrospector, state: State) -> Answered {
+    let BatchIntrospector { data, caller, used_by } = batch;
     let (tokens, by_edge, clients) = match &data {
         Ok(data @ Data::Fields { form: false, .. }) => {
-            (tokens(data.get("tokens"))?, is_true(data.get("edge")), clients(data)?)
+            let by_edge = is_true(data.get("edge"));
+            let tokens = tokens(data.get("tokens"))?;
+            let tokens = if by_edge {
+                used_at_edge(tokens, data.get("used_by"), &used_by)?
+            } else {
+                tokens.into_iter().map(|token| (token, used_by.clone())).collect()
+            };
+            (tokens, by_edge, clients(data)?)
         }
         _ => return Err(HttpError::invalid_request("the body is not a JSON object")),
     };
@@ -199,6 +212,18 @@ fn tokens(value: Option<&Value>) -> Result<Vec<String>, HttpError> {
         return Err(HttpError::invalid_request(format!("there are more than {MAX_BATCH} tokens")));
     }
     texts(values).ok_or(HttpError::invalid_request("a token is not text"))
+}
+
+/// The tokens, and who used each of them at the edge. Edges of earlier versions do not say it.
+fn used_at_edge(tokens: Vec<String>, users: Option<&Value>, edge: &UsedBy) -> Result<Vec<(String, UsedBy)>, HttpError> {
+    let users = match users {
+        None => Some(vec![String::new(); tokens.len()]),
+        Some(Value::List(users)) if users.len() == tokens.len() => texts(users),
+        Some(_) => None,
+    };
+    let users =
+        users.ok_or(HttpError::invalid_request("used_by is not a list of as many texts as there are tokens"))?;
+    Ok(tokens.into_iter().zip(users.iter().map(|user| UsedBy::told_by(edge, user))).collect())
 }
 
 fn texts(values: &[Value]) -> Option<Vec<String>> {

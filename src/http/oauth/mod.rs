@@ -15,6 +15,7 @@ use utoipa::openapi::ObjectBuilder;
 
 use crate::domain::client::ClientSecret;
 use crate::domain::safe_text::name_without_keys;
+use crate::domain::token::UsedBy;
 use crate::http::caller::Credentials;
 use crate::http::drf::body::{self, Data, Value};
 use crate::http::endpoint::{fields, format, text};
@@ -217,7 +218,7 @@ pub async fn read_introspection_body(
     limit: usize,
 ) -> Result<SentBody, HttpError> {
     let in_head = caller_in_head(request, state).await?;
-    in_head.as_ref().map_or(Ok(()), require_introspector)?;
+    in_head.as_ref().map(require_introspector).transpose()?;
     let body = read(request, payload, limit, in_head.is_some()).await?;
     Ok(SentBody { body, in_head })
 }
@@ -264,21 +265,21 @@ async fn read(
     read.map_err(|error| if matches!(error, HttpError::Overloaded) { HttpError::OAuthOverloaded } else { error })
 }
 
-/// Only clients and staff may introspect (RFC 7662 section 2.1).
+/// Only clients and staff may introspect (RFC 7662 section 2.1). Returns by whom the tokens are used.
 ///
 /// # Errors
 /// 401 without credentials; 403 for a user who is not staff, and for a named token without `jeton:admin`.
-pub fn require_introspector(caller: &OAuthCaller) -> Result<(), HttpError> {
+pub fn require_introspector(caller: &OAuthCaller) -> Result<UsedBy, HttpError> {
     match caller {
-        OAuthCaller::Client(_) => Ok(()),
-        OAuthCaller::User(user) if user.rights() >= Rights::Staff => Ok(()),
+        OAuthCaller::Client(client) => Ok(UsedBy::client(&client.id)),
+        OAuthCaller::User(user) if user.rights() >= Rights::Staff => Ok(UsedBy::user(&user.username)),
         OAuthCaller::User(_) => Err(Error::PermissionDenied.into()),
         OAuthCaller::Nobody => Err(HttpError::invalid_client()),
     }
 }
 
 async fn authenticate_user(key: &str, state: &AppState) -> Result<OAuthCaller, HttpError> {
-    match state.service.introspection.identify(key).await {
+    match state.service.introspection.identify(key, &UsedBy::jeton()).await {
         Ok(identity) => {
             RequestContext::set_user(&identity.username);
             Ok(OAuthCaller::User(Box::new(identity)))

@@ -6,20 +6,22 @@ use std::sync::{PoisonError, RwLock};
 use crate::domain::change::AsOf;
 use crate::domain::client::{ClientSecret, MatchingSecret, SecretDigest, Secrets};
 use crate::domain::time::{Timestamp, Uptime};
+use crate::domain::token::UsedBy;
 use crate::service::cache::{ChangeSeq, Staleness};
-use crate::service::introspection::client_usage::RequestCount;
+use crate::service::introspection::client_usage::ClientUses;
 use crate::service::introspection::lookup::TokenStatus;
 use crate::service::introspection::source::{DatabaseSource, Source, UpstreamSource};
 use crate::service::{Error, Holder, Introspect};
+use crate::store::StoredSecrets;
 use crate::upstream::AcceptedSecret;
 
 impl Introspect {
-    /// The holder of `key`.
+    /// The holder of `key`, who calls jeton itself.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`] when it is not a live token of an active user.
     pub async fn authenticate(&self, key: &str) -> Result<Holder, Error> {
-        match self.resolve(key).await? {
+        match self.resolve(key, &UsedBy::jeton()).await? {
             TokenStatus::Active((token, user)) => Ok(Holder { user, token }),
             TokenStatus::Inactive(reason, _) => Err(Error::refused(reason)),
         }
@@ -41,27 +43,32 @@ impl Introspect {
             let matches = |secrets: &Secrets| secrets.match_at(&presented, now);
             let memory = self.memory_as_of();
             let known = match self.cached_client_with(&id, matches, Staleness::Bound) {
+                Some((_, known)) if self.must_tell_upstream(&id, known) => {
+                    let told = self.check_client(&id, secret, &presented).await;
+                    told.unwrap_or(Some((known, memory)))
+                }
                 Some((_, known)) => Some((known, memory)),
                 None => self.check_client(&id, secret, &presented).await?,
             };
             if let Some((secret, as_of)) = known {
-                self.clients.count_request(&id);
+                self.clients.note_request(&id, secret, self.clock.now());
                 return Ok(Some(AcceptedClient { id, secret_until: secret.until, as_of }));
             }
         }
         Ok(None)
     }
 
-    /// Checks `candidates` against the cache alone. If one is right, returns the [`ChangeSeq`] that was noted when its
-    /// client was looked up, and where its requests are counted. Otherwise the caller must ask [`Introspect::authenticate_client`]. A secret in its grace
-    /// period is never accepted here, because the caller remembers the result.
+    /// Checks `candidates` against the cache alone. If one is right, returns what the caller may remember of it. Otherwise
+    /// the caller must ask [`Introspect::authenticate_client`]. A secret in its grace period is never accepted here: it
+    /// ends, and its uses are counted apart.
     #[must_use]
-    pub fn accepts_client(&self, candidates: &[(String, ClientSecret)]) -> Option<(ChangeSeq, RequestCount)> {
+    pub fn accepts_client(&self, candidates: &[(String, ClientSecret)]) -> Option<RememberedClient> {
         candidates.iter().find_map(|(id, secret)| {
             let presented = secret.digest();
             let is_current = |secrets: &Secrets| secrets.matches_current(&presented).then_some(());
             let (change_seq, ()) = self.cached_client_with(id, is_current, Staleness::Bound)?;
-            Some((change_seq, self.clients.get(id)?.requests))
+            let uses = self.clients.get(id)?.uses;
+            Some(RememberedClient { change_seq, uses, used_by: UsedBy::client(id) })
         })
     }
 
@@ -92,6 +99,15 @@ impl Introspect {
         let matching = matches(&secrets);
         let current = |change_seq: &ChangeSeq| self.cache.clients_are_current(*change_seq, Uptime::now(), staleness);
         matching.zip(change_seq.filter(current)).map(|(matching, change_seq)| (change_seq, matching))
+    }
+
+    /// Whether an edge asks its upstream about an old secret again, although it is known to be right: where the clients are
+    /// stored it is noted when an old secret was last used, and that must not look longer ago than it is. One request in a
+    /// minute does that.
+    fn must_tell_upstream(&self, client_id: &str, secret: MatchingSecret) -> bool {
+        matches!(self.source, Source::Upstream(_))
+            && secret.until.is_some()
+            && self.clients.get(client_id).is_some_and(|known| known.uses.tell_previous(self.clock.uptime()))
     }
 
     /// Asks the database, or at an edge the upstream, whether a client has this secret. If there is no answer, the cache
@@ -126,11 +142,13 @@ impl Introspect {
         let (change_seq, wanted) = (self.cache.change_seq(), client_id.to_owned());
         let stored = source.database.run(move |store| store.client_secrets(&wanted)).await?;
         let now = self.expiry_clock();
-        let matching = stored.as_ref().unwrap_or(&Secrets::matching_nothing()).match_at(presented, now);
-        if matching.is_some()
-            && let Some(secrets) = stored
-        {
-            self.clients.insert(client_id, change_seq, secrets);
+        let (row, secrets) = match stored {
+            Some(StoredSecrets { row, secrets }) => (Some(row), secrets),
+            None => (None, Secrets::matching_nothing()),
+        };
+        let matching = secrets.match_at(presented, now);
+        if matching.is_some() {
+            self.clients.insert(client_id, row, change_seq, secrets);
         }
         Ok(matching)
     }
@@ -153,7 +171,11 @@ impl Introspect {
             let before = before.filter(|known| is_current(known.change_seq));
             let (since, secrets) =
                 before.map_or((change_seq, Secrets::matching_nothing()), |known| (known.change_seq, known.secrets));
-            self.clients.insert(client_id, change_seq.min(since), secrets.with(presented.clone(), until));
+            let secrets = secrets.with(presented.clone(), until);
+            let uses = self.clients.insert(client_id, None, change_seq.min(since), secrets);
+            if until.is_some() {
+                uses.tell_previous(self.clock.uptime());
+            }
         }
         Ok(Some((MatchingSecret { until }, as_of)))
     }
@@ -171,13 +193,25 @@ pub struct AcceptedClient {
     pub as_of: AsOf,
 }
 
+/// What may be remembered of a client whose secret was accepted, besides its `Authorization`.
+pub struct RememberedClient {
+    /// It is accepted while [`Introspect::clients_are_current`] says so.
+    pub change_seq: ChangeSeq,
+    /// Where its requests are counted.
+    pub uses: ClientUses,
+    /// The client, as the one who uses tokens.
+    pub used_by: UsedBy,
+}
+
 /// A client that has presented a right secret.
 #[derive(Clone)]
 struct KnownClient {
+    /// Its row, which tells it from a later client of the same name; `None` at an edge.
+    row: Option<i64>,
     /// The sequence number of changes at the lookup of its secrets.
     change_seq: ChangeSeq,
     secrets: Secrets,
-    requests: RequestCount,
+    uses: ClientUses,
 }
 
 /// Clients that have presented a right secret. Only existing clients are stored, so there are few. A deleted client
@@ -192,21 +226,27 @@ impl Clients {
         self.known.read().unwrap_or_else(PoisonError::into_inner).get(client_id).cloned()
     }
 
-    fn insert(&self, client_id: &str, change_seq: ChangeSeq, secrets: Secrets) {
+    /// Returns where its requests are counted.
+    fn insert(&self, client_id: &str, row: Option<i64>, change_seq: ChangeSeq, secrets: Secrets) -> ClientUses {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let requests = known.get(client_id).map(|client| client.requests.clone()).unwrap_or_default();
-        known.insert(client_id.to_owned(), KnownClient { change_seq, secrets, requests });
+        let same = known.get(client_id).filter(|client| client.row == row);
+        let uses = same.map(|client| client.uses.clone()).unwrap_or_default();
+        known.insert(client_id.to_owned(), KnownClient { row, change_seq, secrets, uses: uses.clone() });
+        uses
     }
 
-    fn count_request(&self, client_id: &str) {
+    fn note_request(&self, client_id: &str, secret: MatchingSecret, now: Timestamp) {
         if let Some(client) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(client_id) {
-            client.requests.add();
+            client.uses.add();
+            if secret.until.is_some() {
+                client.uses.note_previous_secret(now);
+            }
         }
     }
 
-    /// The clients, and where their requests are counted.
-    pub(super) fn counts(&self) -> Vec<(String, RequestCount)> {
+    /// The rows of the clients, and where their requests are counted.
+    pub(super) fn uses(&self) -> Vec<(i64, ClientUses)> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.iter().map(|(id, client)| (id.clone(), client.requests.clone())).collect()
+        known.values().filter_map(|client| Some((client.row?, client.uses.clone()))).collect()
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::change::AsOf;
 use crate::domain::time::{Timestamp, Uptime};
-use crate::domain::token::TokenDigest;
+use crate::domain::token::{TokenDigest, UsedBy};
 use crate::service::cache::{ChangeSeq, NewEntry, Now, Staleness, TokenIds};
 use crate::service::introspection::answer::Introspection;
 use crate::service::introspection::lookup::TokenStatus;
@@ -13,18 +13,18 @@ use crate::service::introspection::usage::{self, USE_INTERVAL};
 use crate::service::{Error, Identity, Introspect, Reason};
 
 impl Introspect {
-    /// Introspects one token. The caller has been authenticated.
+    /// Introspects one token for `used_by`, who has been authenticated.
     ///
     /// # Errors
     /// [`Error::Store`], when the database does not answer, and the cache may not answer instead.
-    pub async fn introspect(&self, presented: &str) -> Result<Introspection, Error> {
+    pub async fn introspect(&self, presented: &str, used_by: &UsedBy) -> Result<Introspection, Error> {
         let Some(digest) = self.digest(presented) else {
             return Ok(self.record_miss(Introspection::inactive(Reason::Malformed)));
         };
         if let Some(cached) = self.cached(&digest, Staleness::Bound) {
             return Ok(self.record_hit(cached));
         }
-        match self.look_up(presented, digest).await {
+        match self.look_up(presented, digest, used_by).await {
             Ok(result) => Ok(self.record_miss(result)),
             Err(error) => {
                 let cached = self.cached(&digest, Staleness::StaleIfError).filter(|_| error.is_transient());
@@ -33,17 +33,17 @@ impl Introspect {
         }
     }
 
-    /// Introspects many tokens. Those that are not in the cache share one query. The results have the order of
-    /// `presented`. Also returns how old they are, and from which database.
+    /// Introspects many tokens, each for somebody. Those that are not in the cache share one query. The results have the
+    /// order of `presented`. Also returns how old they are, and from which database.
     ///
     /// # Errors
     /// As [`Introspect::introspect`].
-    pub async fn introspect_batch(&self, presented: &[String]) -> Result<(Vec<Introspection>, AsOf), Error> {
+    pub async fn introspect_batch(&self, presented: &[(String, UsedBy)]) -> Result<(Vec<Introspection>, AsOf), Error> {
         let (memory, mut as_of) = (self.memory_as_of(), self.now_as_of());
         let mut from_memory = false;
         let mut results: Vec<Option<Introspection>> = Vec::with_capacity(presented.len());
         let mut missing = Vec::new();
-        for (at, text) in presented.iter().enumerate() {
+        for (at, (text, _)) in presented.iter().enumerate() {
             let digest = self.digest(text);
             results.push(match digest {
                 None => Some(self.record_miss(Introspection::inactive(Reason::Malformed))),
@@ -54,7 +54,8 @@ impl Introspect {
                 missing.push((at, digest));
             }
         }
-        match self.look_up_all(missing.iter().map(|(at, digest)| (presented[*at].as_str(), *digest)).collect()).await {
+        let questions = missing.iter().map(|(at, digest)| (&presented[*at], *digest));
+        match self.look_up_all(questions.collect()).await {
             Ok((found, of_found)) => {
                 as_of = of_found.into_iter().fold(as_of, |as_of, other| as_of.and(&other));
                 for ((at, _), result) in missing.into_iter().zip(found) {
@@ -91,13 +92,13 @@ impl Introspect {
     }
 
     /// Asks about a token that is not in the cache.
-    async fn look_up(&self, presented: &str, digest: TokenDigest) -> Result<Introspection, Error> {
+    async fn look_up(&self, presented: &str, digest: TokenDigest, used_by: &UsedBy) -> Result<Introspection, Error> {
         if let Source::Upstream(source) = &self.source
             && let Some(key) = self.key(presented)
         {
-            return Ok(self.ask_upstream(source, digest, key).await?.0);
+            return Ok(self.ask_upstream(source, digest, (key, used_by.clone())).await?.0);
         }
-        let (change_seq, status) = self.resolve_digest(digest).await?;
+        let (change_seq, status) = self.resolve_digest(digest, used_by).await?;
         Ok(self.introspection(&digest, change_seq, &status))
     }
 
@@ -105,26 +106,29 @@ impl Introspect {
     /// are, and from which database.
     async fn look_up_all(
         &self,
-        missing: Vec<(&str, TokenDigest)>,
+        missing: Vec<(&(String, UsedBy), TokenDigest)>,
     ) -> Result<(Vec<Introspection>, Option<AsOf>), Error> {
         if let Source::Upstream(source) = &self.source {
-            let keys = missing.into_iter().filter_map(|(presented, digest)| Some((digest, self.key(presented)?)));
-            return self.ask_upstream_all(source, keys.collect()).await;
+            let key = |((presented, used_by), digest): (&(String, UsedBy), _)| {
+                Some((digest, (self.key(presented)?, used_by.clone())))
+            };
+            return self.ask_upstream_all(source, missing.into_iter().filter_map(key).collect()).await;
         }
-        let digests: Vec<TokenDigest> = missing.into_iter().map(|(_, digest)| digest).collect();
-        let (change_seq, found) = self.resolve_batch(digests.clone()).await?;
+        let digests: Vec<(TokenDigest, UsedBy)> =
+            missing.into_iter().map(|((_, used_by), digest)| (digest, used_by.clone())).collect();
+        let (change_seq, found) = self.resolve_batch(&digests).await?;
         let unknown = TokenStatus::Inactive(Reason::Unknown, None);
         let status = |digest| found.get(digest).unwrap_or(&unknown);
-        let results = digests.iter().map(|digest| self.introspection(digest, change_seq, status(digest)));
+        let results = digests.iter().map(|(digest, _)| self.introspection(digest, change_seq, status(digest)));
         Ok((results.collect(), None))
     }
 
-    /// The identity of a token's owner.
+    /// The identity of a token's owner, for `used_by`.
     ///
     /// # Errors
     /// As [`Introspect::introspect`], and [`Error::NotAuthenticated`] when it is not a live token of an active user.
-    pub async fn identify(&self, presented: &str) -> Result<Identity, Error> {
-        self.introspect(presented).await?.identity().map_err(Error::refused)
+    pub async fn identify(&self, presented: &str, used_by: &UsedBy) -> Result<Identity, Error> {
+        self.introspect(presented, used_by).await?.identity().map_err(Error::refused)
     }
 
     /// The cached answer for a presented key; the caller counts it. `None`: call [`Introspect::introspect`].

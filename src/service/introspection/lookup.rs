@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::token::{Token, TokenDigest};
+use crate::domain::token::{Token, TokenDigest, UsedBy};
 use crate::service::cache::ChangeSeq;
 use crate::service::introspection::source::TokenAndUser;
 use crate::service::{Error, Introspect, Reason};
@@ -46,9 +46,9 @@ impl Introspect {
     }
 
     /// Resolves a key that is used: the use of a live token is recorded.
-    pub(in crate::service) async fn resolve(&self, presented: &str) -> Result<TokenStatus, Error> {
+    pub(in crate::service) async fn resolve(&self, presented: &str, used_by: &UsedBy) -> Result<TokenStatus, Error> {
         let Some(digest) = self.digest(presented) else { return Ok(TokenStatus::Inactive(Reason::Malformed, None)) };
-        let (_, status) = self.resolve_digest(digest).await?;
+        let (_, status) = self.resolve_digest(digest, used_by).await?;
         Ok(status)
     }
 
@@ -56,27 +56,28 @@ impl Introspect {
     pub(in crate::service) async fn resolve_digest(
         &self,
         digest: TokenDigest,
+        used_by: &UsedBy,
     ) -> Result<(ChangeSeq, TokenStatus), Error> {
         let (change_seq, found) = self.fetch(digest).await?;
-        Ok((change_seq, self.check_and_record_use(found)))
+        Ok((change_seq, self.check_and_record_use(found, used_by)))
     }
 
-    /// Resolves many digests with one statement, and records their use.
+    /// Resolves many digests, each used by somebody, with one statement, and records their use.
     pub(in crate::service) async fn resolve_batch(
         &self,
-        digests: Vec<TokenDigest>,
+        digests: &[(TokenDigest, UsedBy)],
     ) -> Result<(ChangeSeq, HashMap<TokenDigest, TokenStatus>), Error> {
         let change_seq = self.cache.change_seq();
         if digests.is_empty() {
             return Ok((change_seq, HashMap::new()));
         }
-        let wanted = digests.clone();
+        let wanted: Vec<TokenDigest> = digests.iter().map(|(digest, _)| *digest).collect();
         let rows = self.database()?.run(move |store| store.tokens(&wanted)).await?;
         // A token may be asked for twice.
-        Ok((
-            change_seq,
-            digests.into_iter().map(|digest| (digest, self.check_and_record_use(rows.get(&digest).cloned()))).collect(),
-        ))
+        let status = |(digest, used_by): &(TokenDigest, UsedBy)| {
+            (*digest, self.check_and_record_use(rows.get(digest).cloned(), used_by))
+        };
+        Ok((change_seq, digests.iter().map(status).collect()))
     }
 
     /// The status of a key, without recording a use. In a batch with other lookups, because anybody may request
@@ -108,10 +109,10 @@ impl Introspect {
     }
 
     /// Checks a token, and records its use if it is live. The result has the extended expiry.
-    fn check_and_record_use(&self, found: Option<TokenAndUser>) -> TokenStatus {
+    fn check_and_record_use(&self, found: Option<TokenAndUser>, used_by: &UsedBy) -> TokenStatus {
         let mut status = self.check_token(found);
         if let TokenStatus::Active((token, _)) = &mut status {
-            self.usage.note(token, &self.policy, self.clock.now());
+            self.usage.note(token, used_by, &self.policy, self.clock.now());
             self.usage.apply_pending(token);
         }
         status

@@ -10,14 +10,14 @@ use super::follow::Follow;
 use super::lookup_batcher::{Answer, LookupBatcher, Threads};
 use crate::domain::change::AsOf;
 use crate::domain::client::ClientSecret;
-use crate::domain::token::{Token, TokenDigest, TokenFacts};
+use crate::domain::token::{TokenDigest, TokenFacts};
 use crate::domain::user::User;
 use crate::service::cache::{Cache, ChangeSeq};
 use crate::service::database::Database;
 use crate::service::metrics::Metrics;
 use crate::service::{Error, Policy};
 use crate::store::{Cursor, Reading, Since, StoreError};
-use crate::upstream::{AcceptedSecret, CheckedSecret, MAX_CREDENTIALS, Upstream, UpstreamAnswer};
+use crate::upstream::{AcceptedSecret, CheckedSecret, MAX_CREDENTIALS, Upstream, UpstreamAnswer, UsedKey};
 
 /// How often a waiting request checks whether the source is down.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
@@ -55,7 +55,7 @@ pub struct DatabaseSource {
 pub struct UpstreamSource {
     upstream: Upstream,
     pub follow: Arc<Follow>,
-    lookups: LookupBatcher<Token, (UpstreamAnswer, AsOf)>,
+    lookups: LookupBatcher<UsedKey, (UpstreamAnswer, AsOf)>,
     client_checks: LookupBatcher<(String, ClientSecret), CheckedSecret>,
     older_changes: LookupBatcher<Cursor, Reading>,
 }
@@ -96,7 +96,7 @@ impl UpstreamSource {
     ) -> Result<Self, StoreError> {
         let (asked, metrics, timeout) = (upstream.clone(), Arc::clone(metrics), upstream.timeout());
         let threads = Threads { name: "lookup", count: REQUESTS, timeout };
-        let lookups = LookupBatcher::start(threads, cache, move |keys: &[Token]| {
+        let lookups = LookupBatcher::start(threads, cache, move |keys: &[UsedKey]| {
             metrics.record_lookup(keys.len());
             Ok(asked.introspect(keys)?.into_iter().map(Some).collect())
         })?;
@@ -117,7 +117,7 @@ impl UpstreamSource {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn introspect(&self, key: Token) -> Result<(UpstreamAnswer, AsOf), Error> {
+    pub async fn introspect(&self, key: UsedKey) -> Result<(UpstreamAnswer, AsOf), Error> {
         Ok(self.wait(self.lookups.get(key)).await?.ok_or_else(no_result)?)
     }
 

@@ -6,12 +6,12 @@ use super::source::UpstreamSource;
 use super::usage::USE_INTERVAL;
 use crate::domain::change::AsOf;
 use crate::domain::time::Timestamp;
-use crate::domain::token::{Token, TokenDigest};
+use crate::domain::token::TokenDigest;
 use crate::service::cache::{ChangeSeq, NewEntry, TokenIds};
 use crate::service::introspection::answer::Introspection;
 use crate::service::{Error, Introspect, Reason};
 use crate::store::StoreError;
-use crate::upstream::{ActiveFacts, UpstreamAnswer};
+use crate::upstream::{ActiveFacts, UpstreamAnswer, UsedKey};
 
 impl Introspect {
     /// Asks the upstream about a key. Keys that are asked about at the same time share a request.
@@ -19,7 +19,7 @@ impl Introspect {
         &self,
         source: &UpstreamSource,
         digest: TokenDigest,
-        key: Token,
+        key: UsedKey,
     ) -> Result<(Introspection, AsOf), Error> {
         // Read before the key waits for its batch: the time left that the upstream states is counted from here, so a token
         // never lives longer here than there.
@@ -32,7 +32,7 @@ impl Introspect {
     pub(super) async fn ask_upstream_all(
         &self,
         source: &UpstreamSource,
-        keys: Vec<(TokenDigest, Token)>,
+        keys: Vec<(TokenDigest, UsedKey)>,
     ) -> Result<(Vec<Introspection>, Option<AsOf>), Error> {
         let asked = keys.into_iter().map(|(digest, key)| self.ask_upstream(source, digest, key));
         let (results, all): (Vec<_>, Vec<_>) = try_join_all(asked).await?.into_iter().unzip();

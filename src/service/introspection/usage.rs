@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::domain::time::Timestamp;
-use crate::domain::token::{TokenFacts, TokenKind};
+use crate::domain::token::{TokenFacts, TokenKind, UsedBy};
 use crate::service::{Error, Introspect, Policy};
 use crate::store::{LockedRows, TokenUse};
 
@@ -15,7 +15,7 @@ pub const USE_INTERVAL: Duration = Duration::from_mins(1);
 /// Rows written in one transaction.
 const BATCH: usize = 500;
 
-/// How many tokens' usage is held in memory at most: 15 MB. The limit is reached only while the database can be read
+/// How many tokens' usage is held in memory at most: some 25 MB, with ids of clients of usual length. The limit is reached only while the database can be read
 /// but not written. Then the usage of further tokens is lost.
 const MAX_PENDING: usize = 200_000;
 
@@ -25,7 +25,6 @@ pub struct PendingUsage {
     pending: Mutex<HashMap<i64, Pending>>,
 }
 
-#[derive(Clone, Copy)]
 struct Pending {
     user_id: i64,
     token_use: TokenUse,
@@ -36,15 +35,19 @@ impl PendingUsage {
     /// that is written.
     pub fn apply_pending(&self, token: &mut TokenFacts) {
         if let Some(Pending { token_use: pending, .. }) = self.lock().get(&token.id) {
-            token.last_used_at = token.last_used_at.max(Some(pending.last_used_at));
+            if token.last_used_at < Some(pending.last_used_at) {
+                token.last_used_at = Some(pending.last_used_at);
+                token.last_used_by = Some(pending.last_used_by.clone());
+            }
             if token.expires_at.is_some() {
                 token.expires_at = token.expires_at.max(pending.expires_at);
             }
         }
     }
 
-    /// Records a use of a live token, unless one was recorded recently and its expiry need not change.
-    pub fn note(&self, token: &TokenFacts, policy: &Policy, now: Timestamp) {
+    /// Records a use of a live token, unless one was recorded recently and its expiry need not change. Who uses it is no
+    /// reason to record: of the users of a minute the first one is kept.
+    pub fn note(&self, token: &TokenFacts, used_by: &UsedBy, policy: &Policy, now: Timestamp) {
         let expires_at = extended_expiry(token, policy, now);
         let is_recent = token.last_used_at.is_some_and(|last| now.since(last) < USE_INTERVAL && last <= now);
         if is_recent && expires_at.is_none() {
@@ -54,22 +57,27 @@ impl PendingUsage {
         if pending.len() >= MAX_PENDING && !pending.contains_key(&token.id) {
             return;
         }
-        let token_use = TokenUse { id: token.id, last_used_at: now, expires_at: None };
-        let Pending { token_use, .. } =
-            pending.entry(token.id).or_insert(Pending { user_id: token.user_id, token_use });
-        token_use.last_used_at = token_use.last_used_at.max(now);
+        let Pending { token_use, .. } = pending.entry(token.id).or_insert_with(|| {
+            let last_used_by = used_by.clone();
+            let token_use = TokenUse { id: token.id, last_used_at: now, last_used_by, expires_at: None };
+            Pending { user_id: token.user_id, token_use }
+        });
+        if token_use.last_used_at < now {
+            token_use.last_used_at = now;
+            token_use.last_used_by = used_by.clone();
+        }
         token_use.expires_at = token_use.expires_at.max(expires_at);
     }
 
     fn all(&self) -> Vec<TokenUse> {
-        self.lock().values().map(|pending| pending.token_use).collect()
+        self.lock().values().map(|pending| pending.token_use.clone()).collect()
     }
 
     /// The pending usage that extends the expiry of a user's tokens.
     fn pending_refreshes_of(&self, user_id: i64) -> Vec<TokenUse> {
         let pending = self.lock();
-        let theirs = pending.values().filter(|pending| pending.user_id == user_id).map(|pending| pending.token_use);
-        theirs.filter(|token_use| token_use.expires_at.is_some()).collect()
+        let theirs = pending.values().filter(|pending| pending.user_id == user_id).map(|pending| &pending.token_use);
+        theirs.filter(|token_use| token_use.expires_at.is_some()).cloned().collect()
     }
 
     /// Removes what was written. Skipped rows stay, and so do tokens that were used again meanwhile.
@@ -174,6 +182,7 @@ mod tests {
             created_at: Timestamp::from_micros(0),
             expires_at: None,
             last_used_at: None,
+            last_used_by: None,
             revoked_at: None,
             grace_until: None,
             revoked_by: None,
@@ -185,31 +194,32 @@ mod tests {
     fn pending_usage_is_bounded() {
         let (usage, now) = (PendingUsage::default(), Timestamp::from_micros(1_700_000_000_000_000));
         let fill = i64::try_from(MAX_PENDING).unwrap() + 7;
+        let note = |id, at| usage.note(&token(id), &UsedBy::gateway(), &Policy::default(), at);
         for id in 0..fill {
-            usage.note(&token(id), &Policy::default(), now);
+            note(id, now);
         }
         assert_eq!(usage.all().len(), MAX_PENDING);
-        usage.note(&token(0), &Policy::default(), now.after(USE_INTERVAL));
+        note(0, now.after(USE_INTERVAL));
         let later: Vec<TokenUse> = usage.all().into_iter().filter(|token_use| token_use.last_used_at > now).collect();
         assert_eq!(later.len(), 1, "a pending token is still updated");
         usage.forget_written(&usage.all(), &[3, 4]);
         let mut left: Vec<i64> = usage.all().iter().map(|token_use| token_use.id).collect();
         left.sort_unstable();
         assert_eq!(left, [3, 4], "skipped tokens stay");
-        usage.note(&token(fill), &Policy::default(), now);
+        note(fill, now);
         assert_eq!(usage.all().len(), 3);
     }
 
     #[test]
     fn a_use_that_comes_while_the_last_one_is_written_is_not_forgotten() {
         let (usage, now) = (PendingUsage::default(), Timestamp::from_micros(1_700_000_000_000_000));
-        usage.note(&token(1), &Policy::default(), now);
+        let note = |used_by: &str, at| usage.note(&token(1), &UsedBy::client(used_by), &Policy::default(), at);
+        note("billing", now);
         let written = usage.all();
-        usage.note(&token(1), &Policy::default(), now.after(USE_INTERVAL));
+        note("reports", now.after(USE_INTERVAL));
+        note("late", now);
         usage.forget_written(&written, &[]);
-        assert_eq!(
-            usage.all().iter().map(|token_use| token_use.last_used_at).collect::<Vec<_>>(),
-            [now.after(USE_INTERVAL)]
-        );
+        let left: Vec<_> = usage.all().iter().map(|left| (left.last_used_at, left.last_used_by.clone())).collect();
+        assert_eq!(left, [(now.after(USE_INTERVAL), UsedBy::client("reports"))]);
     }
 }

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use crate::domain::time::Timestamp;
-use crate::domain::token::TokenFacts;
+use crate::domain::token::{TokenFacts, TokenForStaff};
 use crate::domain::user::User;
 use crate::service::introspection::TokenStatus;
 use crate::service::{Error, Reason, Staff, Tokens};
@@ -28,9 +28,9 @@ pub struct Explanation {
     /// The token's user.
     #[schema(required, example = "alice")]
     pub username: Option<String>,
-    /// The token, as lists show it.
+    /// The token, as lists show it to staff.
     #[schema(required)]
-    pub token: Option<TokenFacts>,
+    pub token: Option<TokenForStaff>,
 }
 
 /// The reason that is shown for an active token.
@@ -63,14 +63,14 @@ impl Tokens {
             TokenStatus::Active((token, user)) => Ok(Explanation {
                 active: true,
                 username: Some(user.username),
-                token: Some(token),
+                token: Some(TokenForStaff(token)),
                 ..Explanation::default()
             }),
             TokenStatus::Inactive(reason, None) => Ok(Explanation { reason: Some(reason), ..Explanation::default() }),
             TokenStatus::Inactive(reason, Some((token, user))) => {
                 let Ended { at, by } = self.ended(reason, &token, &user, caller).await?;
                 let (reason, username) = (Some(reason), Some(user.username));
-                Ok(Explanation { active: false, reason, at, by, username, token: Some(token) })
+                Ok(Explanation { active: false, reason, at, by, username, token: Some(TokenForStaff(token)) })
             }
         }
     }

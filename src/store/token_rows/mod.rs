@@ -12,7 +12,7 @@ use super::error::StoreError;
 use super::schema::tokens;
 use crate::domain::audit::{Action, Actor};
 use crate::domain::time::Timestamp;
-use crate::domain::token::{TokenDigest, TokenFacts};
+use crate::domain::token::{TokenDigest, TokenFacts, UsedBy};
 use crate::domain::user::User;
 pub(super) use end::MovedEnd;
 pub use end::TokenEnd;
@@ -54,6 +54,7 @@ pub(super) struct FactsRow {
     created_at: NaiveDateTime,
     expires_at: Option<NaiveDateTime>,
     last_used_at: Option<NaiveDateTime>,
+    last_used_by: Option<String>,
     revoked_at: Option<NaiveDateTime>,
     grace_until: Option<NaiveDateTime>,
     revoked_by: Option<String>,
@@ -71,6 +72,7 @@ impl From<FactsRow> for TokenFacts {
             created_at: Timestamp::from_naive(row.created_at),
             expires_at: row.expires_at.map(Timestamp::from_naive),
             last_used_at: row.last_used_at.map(Timestamp::from_naive),
+            last_used_by: row.last_used_by.map(UsedBy::stored),
             revoked_at: row.revoked_at.map(Timestamp::from_naive),
             grace_until: row.grace_until.map(Timestamp::from_naive),
             revoked_by: row.revoked_by,

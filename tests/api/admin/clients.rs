@@ -39,7 +39,7 @@ on_both! {
         assert_eq!((&listed["count"], &listed["results"][1]["client_id"]), (&json!(2), &json!("billing")));
         let fields: Vec<_> = listed["results"][1].as_object().unwrap().keys().collect();
         let own = ["client_id", "created_at", "rotated_at", "grace_until", "note", "owner"];
-        assert_eq!(fields, [&own[..], &["last_used_at", "requests_today", "requests_yesterday"]].concat());
+        assert_eq!(fields, [&own[..], &["last_used_at", "previous_secret_last_used_at", "requests_today", "requests_yesterday"]].concat());
         assert_eq!(listed["results"][1]["rotated_at"], Value::Null);
 
         let second = with_secret(&app.post("/admin/clients/billing/rotate", &admin, &json!({})), 200);
@@ -98,6 +98,66 @@ on_both! {
         assert_eq!(app.delete("/admin/clients/billing", &admin).status, 204);
         node.wait_until_synced();
         assert!(!good(&sixth) && !good(&seventh), "a deleted client has no valid secret");
+    }
+
+    fn the_last_use_of_an_old_secret_is_shown_until_the_next_rotation(db) {
+        let app = App::start(db);
+        let admin = app.admin_token();
+        let first = with_secret(&app.post("/admin/clients/", &admin, &json!({"client_id": "billing"})), 201);
+        let rotate = |query: &str| with_secret(&app.post(&format!("/admin/clients/billing/rotate{query}"), &admin, &json!({})), 200);
+        // A node writes what it has noted when it stops.
+        let send = |clients: &[&Value], later: Duration| {
+            let node = app.node(&[]);
+            for client in clients {
+                assert!([(); 3].iter().all(|()| introspects(&node, client)));
+            }
+            app.clock.advance(later);
+        };
+        let shown = || app.list("/admin/clients/")[1]["previous_secret_last_used_at"].clone();
+        send(&[&first], Duration::from_mins(1));
+        assert_eq!(shown(), Value::Null, "it was no old secret then");
+        let second = rotate("?grace=2h");
+        send(&[&second], Duration::from_mins(9));
+        assert_eq!(shown(), Value::Null);
+        send(&[&first, &second], Duration::from_mins(10));
+        assert_eq!(shown(), "2025-06-15T15:16:40.123456Z", "when it was used, not when that was written");
+        send(&[&second], Duration::from_mins(10));
+        assert_eq!(shown(), "2025-06-15T15:16:40.123456Z");
+        send(&[&first], Duration::from_hours(9));
+        assert_eq!(shown(), "2025-06-15T15:36:40.123456Z");
+        send(&[&second], Duration::ZERO);
+        assert_eq!((shown(), app.list("/admin/clients/")[1]["grace_until"].clone()), (json!("2025-06-15T15:36:40.123456Z"), Value::Null));
+
+        let third = rotate("?grace=2h");
+        assert_eq!(shown(), Value::Null, "another secret is the old one now");
+        let node = app.node(&[]);
+        assert!(introspects(&node, &second));
+        app.clock.advance(Duration::from_mins(1));
+        let fourth = rotate("?grace=2h");
+        drop(node);
+        assert_eq!(shown(), Value::Null, "what is written late is not of the newest old secret");
+        send(&[&third, &fourth], Duration::ZERO);
+        assert_eq!(shown(), "2025-06-16T00:37:40.123456Z");
+        rotate("");
+        assert_eq!(shown(), Value::Null);
+    }
+
+    fn a_client_that_is_registered_anew_does_not_have_the_requests_of_the_old_one(db) {
+        let app = App::start(db);
+        let node = app.node(&[]);
+        let admin = app.admin_token();
+        let create = || {
+            let client = with_secret(&app.post("/admin/clients/", &admin, &json!({"client_id": "billing"})), 201);
+            node.wait_until_synced();
+            client
+        };
+        let first = create();
+        assert!([(); 5].iter().all(|()| introspects(&node, &first)));
+        assert_eq!(app.delete("/admin/clients/billing", &admin).status, 204);
+        let second = create();
+        assert!([(); 2].iter().all(|()| introspects(&node, &second)) && !introspects(&node, &first));
+        drop(node); // writes what it has noted
+        assert_eq!(app.list("/admin/clients/")[1]["requests_today"], 2);
     }
 
     fn what_is_written_about_a_client_can_be_changed(db) {

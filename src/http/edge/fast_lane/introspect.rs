@@ -17,14 +17,14 @@ use subtle::ConstantTimeEq;
 use super::origins::Origins;
 use super::{Worker, finished, is_plain};
 use crate::domain::time::Stopwatch;
+use crate::domain::token::UsedBy;
 use crate::http::caller::basic;
 use crate::http::edge::request_id;
 use crate::http::endpoint::allow;
 use crate::http::error::HttpError;
 use crate::http::oauth::introspect::endpoints;
 use crate::http::oauth::paths;
-use crate::service::cache::ChangeSeq;
-use crate::service::{Introspection, RequestCount, Service};
+use crate::service::{Introspection, RememberedClient, Service};
 
 /// The path, which is the route's name in metrics.
 const ROUTE: &str = paths::INTROSPECT;
@@ -40,12 +40,10 @@ pub(super) struct IntrospectLane {
     origins: Origins,
 }
 
-/// The `Authorization` that was accepted last, the sequence number of changes at its lookup, and where its client's
-/// requests are counted.
+/// The `Authorization` that was accepted last, and whose it is.
 struct Accepted {
     header: Box<[u8]>,
-    change_seq: ChangeSeq,
-    requests: RequestCount,
+    client: RememberedClient,
 }
 
 impl IntrospectLane {
@@ -65,7 +63,7 @@ impl IntrospectLane {
         let is_watched = service.introspection.watches_clients_from(head.peer_addr.map(|peer| peer.ip()));
         let accepts = !is_watched && self.has_right_credentials(header, service) && self.origins.knows(head, service);
         if let (true, Some(accepted)) = (accepts, &*self.accepted.borrow()) {
-            accepted.requests.add();
+            accepted.client.uses.add();
         }
         accepts
     }
@@ -73,14 +71,19 @@ impl IntrospectLane {
     fn has_right_credentials(&self, header: &[u8], service: &Service) -> bool {
         if let Some(accepted) = &*self.accepted.borrow()
             && bool::from(accepted.header.ct_eq(header))
-            && service.introspection.clients_are_current(accepted.change_seq)
+            && service.introspection.clients_are_current(accepted.client.change_seq)
         {
             return true;
         }
         let Some(encoded) = header.strip_prefix(b"Basic ") else { return false };
-        let Some((change_seq, requests)) = service.introspection.accepts_client(&basic(encoded)) else { return false };
-        *self.accepted.borrow_mut() = Some(Accepted { header: header.into(), change_seq, requests });
+        let Some(client) = service.introspection.accepts_client(&basic(encoded)) else { return false };
+        *self.accepted.borrow_mut() = Some(Accepted { header: header.into(), client });
         true
+    }
+
+    /// Who was accepted last.
+    fn used_by(&self) -> Option<UsedBy> {
+        self.accepted.borrow().as_ref().map(|accepted| accepted.client.used_by.clone())
     }
 }
 
@@ -99,7 +102,7 @@ impl Worker {
                 ok_response(cached)
             }
             // Boxed, so that the future of a cache hit stays small.
-            None => Box::pin(ask(service, token, &id)).await,
+            None => Box::pin(ask(service, token, self.introspect.used_by()?, &id)).await,
         };
         answer.headers_mut().insert(ALLOW, self.introspect.allow.clone());
         Some(finished(answer, id))
@@ -107,9 +110,9 @@ impl Worker {
 }
 
 /// The database's answer, counted in metrics as the router counts it.
-async fn ask(service: &Service, token: &str, id: &HeaderValue) -> Response<BoxBody> {
+async fn ask(service: &Service, token: &str, used_by: UsedBy, id: &HeaderValue) -> Response<BoxBody> {
     let started = Stopwatch::start();
-    let answer = match service.introspection.introspect(token).await {
+    let answer = match service.introspection.introspect(token, &used_by).await {
         Ok(result) => ok_response(result),
         // The line that is logged here needs the request's id.
         Err(error) => request_id::context_of(id).run(|| HttpError::OAuthService(error).error_response().into()),

@@ -1,0 +1,1 @@
+drop index tokens_named;
