@@ -56,6 +56,8 @@ class Follower:
         self.is_stopped = False
         #: Whether a thread or task takes the steps. Without it nobody would find out when jeton answers again.
         self.is_running = False
+        #: The thread holds it while it agrees with jeton on keys, in which time the process must not fork.
+        self.handshake = threading.Lock()
         self._timeout = timeout
         # Whether requests fail at once. A lock, because of several that fail at the same time only one acquires it, and logs.
         self._unreachable = threading.Lock()
