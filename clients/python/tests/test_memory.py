@@ -45,9 +45,9 @@ class Times:
         place: Optional[str] = PLACE,
         expires_in: Optional[float] = None,
         asked: float = 0.0,
-    ) -> None:
+    ) -> bool:
         """An answer that comes now, to a request that was sent so many seconds ago."""
-        self.memory.remember(key, TimedAnswer(answer, age, place, expires_in), self.now - asked)
+        return self.memory.remember(key, TimedAnswer(answer, age, place, expires_in), self.now - asked)
 
     def active(self, key: bytes = KEY) -> Optional[bool]:
         answer = self.memory.recall(key)
@@ -149,11 +149,21 @@ def test_nor_one_that_another_node_has_given_from_its_memory_of_before(age: floa
     times.read(("token", "7"))
     times.passes(age - 0.01)
     times.read()
-    times.remember(good(), age=age)
+    assert times.remember(good(), age=age) is (age <= BOUND), "from a node that keeps the bound it may be given once"
     assert times.active() is None
     times.passes(0.02)
-    times.remember(good(), age=age)
+    assert times.remember(good(), age=age)
     assert times.active() is True, "it contains the change"
+
+
+def test_an_old_answer_is_not_wrong_if_it_is_only_not_known_to_be_right() -> None:
+    times = Times()
+    assert times.remember(good(), age=10.0), "the changes are read since a moment ago"
+    assert times.active() is None
+    times.read(("token", "8"))
+    assert times.remember(good(), age=None) and times.remember(good(), age=10.0, place="another")
+    times.read(("token", "7"))
+    assert times.remember(BAD, age=10.0), "who is refused too often asks again"
 
 
 def test_an_old_answer_is_as_good_as_a_new_one_if_nothing_has_changed() -> None:

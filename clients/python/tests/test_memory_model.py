@@ -28,22 +28,22 @@ class ProofOfTheEnd(Memory):
 class RememberedFromBefore(Memory):
     """An answer counts from when it came."""
 
-    def remember(self, key: bytes, timed: TimedAnswer, asked_at: float) -> None:
-        super().remember(key, timed, self.clock())
+    def remember(self, key: bytes, timed: TimedAnswer, asked_at: float) -> bool:
+        return super().remember(key, timed, self.clock())
 
 
 class TrustsEveryNode(Memory):
     """An answer counts as true at the moment when it was asked for, whoever gave it."""
 
-    def remember(self, key: bytes, timed: TimedAnswer, asked_at: float) -> None:
-        super().remember(key, replace(timed, age=0.0), asked_at)
+    def remember(self, key: bytes, timed: TimedAnswer, asked_at: float) -> bool:
+        return super().remember(key, replace(timed, age=0.0), asked_at)
 
 
 class TrustsEveryDatabase(Memory):
     """An answer counts as from the database whose changes are read."""
 
-    def remember(self, key: bytes, timed: TimedAnswer, asked_at: float) -> None:
-        super().remember(key, replace(timed, place=self._cursor.split("-")[0]), asked_at)
+    def remember(self, key: bytes, timed: TimedAnswer, asked_at: float) -> bool:
+        return super().remember(key, replace(timed, place=self._cursor.split("-")[0]), asked_at)
 
 
 class ProofOfTwoBounds(Memory):

@@ -57,8 +57,7 @@ class AsyncVerifier(AsyncClient):
                 if not follower.memory.has_proof():  # then no answer is remembered
                     return await super().introspect(token)
                 (timed,) = await self._send(self._protocol.introspect_timed([token]))
-            follower.memory.remember(key, timed, asked_at)
-            answer = timed.answer
+            answer = follower.remember(key, timed, asked_at)
         return answer
 
     async def introspect_many(self, tokens: Iterable[str]) -> List[Answer]:
@@ -71,8 +70,7 @@ class AsyncVerifier(AsyncClient):
                 with follower.asking() as asked_at:
                     found = await self._send(self._protocol.introspect_timed(batch))
                 for token, timed in zip(batch, found):
-                    answers[token] = timed.answer
-                    follower.memory.remember(key_of(token), timed, asked_at)
+                    answers[token] = follower.remember(key_of(token), timed, asked_at)
         return [answers.get(token) or protocol.INACTIVE for token in tokens]
 
     async def revoke(self, token: str) -> None:

@@ -104,8 +104,12 @@ class Memory:
             entry = self._find(key)
         return None if entry is None else entry.refusal
 
-    def remember(self, key: bytes, timed: TimedAnswer, asked_at: float) -> None:
-        """Remembers an answer. `asked_at` is the time just before its request was sent."""
+    def remember(self, key: bytes, timed: TimedAnswer, asked_at: float) -> bool:
+        """Remembers an answer. `asked_at` is the time just before its request was sent.
+
+        False: the answer is wrong, because it is older than the bound, and than a change that has been read. Who gave it does
+        not reach the database, and JETON_STALE_IF_ERROR allows it to go on.
+        """
         answer, left = timed.answer, timed.expires_in
         if timed.age is None:
             # It may be from a node's memory, which answers for a bound.
@@ -114,19 +118,22 @@ class Memory:
             moment = asked_at - timed.age
             until = asked_at + MAX_AGE if answer.active else moment + self.bound
         else:
-            return
+            return True
         buckets: Tuple[int, ...] = (_bucket("key", key),)
         if not answer.active:
             until = until if left is None else min(until, asked_at + left)
             self._put(self._inactive, self._max_inactive, key, _Entry(answer, moment, until, buckets))
-            return
+            return True
         if left is not None:
             # Half of what is left, so that jeton can extend it before it ends.
             until = min(until, asked_at + left / 2)
         buckets += (_bucket("token", answer.jti), _bucket("user", str(answer.user_id)))
         if answer.client_id is not None:
             buckets += (_bucket("client", answer.client_id),)
+        if asked_at - moment > self.bound and any(moment <= self._since[bucket] for bucket in buckets):
+            return False
         self._put(self._active, self._max_active, key, _Entry(answer, moment, until, buckets))
+        return True
 
     def remember_refusal(self, key: bytes, sentence: str) -> None:
         """Remembers the message for as long as the answer that the token is not active."""

@@ -65,8 +65,7 @@ class Verifier(Client):
                 if not follower.memory.has_proof():  # then no answer is remembered
                     return super().introspect(token)
                 (timed,) = self._send(self._protocol.introspect_timed([token]))
-            follower.memory.remember(key, timed, asked_at)
-            answer = timed.answer
+            answer = follower.remember(key, timed, asked_at)
         return answer
 
     def introspect_many(self, tokens: Iterable[str]) -> List[Answer]:
@@ -79,8 +78,7 @@ class Verifier(Client):
                 with follower.asking() as asked_at:
                     found = self._send(self._protocol.introspect_timed(batch))
                 for token, timed in zip(batch, found):
-                    answers[token] = timed.answer
-                    follower.memory.remember(key_of(token), timed, asked_at)
+                    answers[token] = follower.remember(key_of(token), timed, asked_at)
         return [answers.get(token) or protocol.INACTIVE for token in tokens]
 
     def revoke(self, token: str) -> None:
