@@ -294,6 +294,11 @@ def test_an_answer_from_before_a_change_is_not_remembered_and_an_old_one_refused
         with pytest.raises(JetonUnavailable, match="true 8.0 s ago"):
             call()
         assert not remembers(verifier, UNKNOWN)
+    del server.by_path[b"/changes?after=a-2"]
+    within(60, lambda: not memory_of(verifier).has_proof())
+    with pytest.raises(JetonUnavailable, match="true 8.0 s ago"):
+        verifier.introspect(UNKNOWN)
+    server.by_path[b"/changes?after=a-2"] = no_changes("a-2")
     server.by_path[b"/introspect/batch"] = timed(None, age=0.01)
     wait_until_remembered(verifier, UNKNOWN)
 

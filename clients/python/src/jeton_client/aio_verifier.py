@@ -54,7 +54,7 @@ class AsyncVerifier(AsyncClient):
         answer = follower.memory.recall(key)
         if answer is None:
             with follower.asking() as asked_at:
-                if not follower.memory.has_proof():  # then no answer is remembered
+                if not follower.memory.has_read():  # then no answer is remembered
                     return await super().introspect(token)
                 (timed,) = await self._send(self._protocol.introspect_timed([token]))
             answer = follower.remember(key, timed, asked_at)

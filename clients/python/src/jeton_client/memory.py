@@ -93,6 +93,10 @@ class Memory:
     def has_proof(self) -> bool:
         return self.clock() - self._proof < self.bound
 
+    def has_read(self) -> bool:
+        """Whether changes have been read, at any time. Without them, the age of an answer says nothing."""
+        return self._cursor != ""
+
     def recall(self, key: bytes) -> Optional[Answer]:
         """The remembered answer, if jeton would still give it; None if jeton must be asked."""
         with self._lock:

@@ -62,7 +62,7 @@ class Verifier(Client):
         answer = follower.memory.recall(key)
         if answer is None:
             with follower.asking() as asked_at:
-                if not follower.memory.has_proof():  # then no answer is remembered
+                if not follower.memory.has_read():  # then no answer is remembered
                     return super().introspect(token)
                 (timed,) = self._send(self._protocol.introspect_timed([token]))
             answer = follower.remember(key, timed, asked_at)
