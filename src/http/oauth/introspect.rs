@@ -33,8 +33,8 @@ pub fn endpoints() -> Vec<Endpoint> {
     let results = ArrayBuilder::new().items(reference::<Introspection>());
     let edge = ObjectBuilder::new().schema_type(Type::Boolean);
     let edge = edge.description(Some(
-        "Sent by whoever remembers the answers, such as `jeton edge` and the Python client's `Verifier`: the answer then \
-         has the members that say how long they may be remembered.",
+        "Sent by whoever remembers the answers, such as `jeton edge` and the Python client's `Verifier`: the answer \
+         then has the members that say how long they may be remembered.",
     ));
     let kinds = ArrayBuilder::new().items(text());
     let kinds = kinds.description(Some(
