@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +18,9 @@ from typing import Dict, Iterator, List
 import httpx
 import pytest
 
-from process import Process, within
+from jeton_client import Verifier
+from jeton_client.follower import Follower
+from process import ID, SECRET, Process, within
 
 HERE = Path(__file__).parent
 
@@ -115,6 +120,45 @@ def test_a_frozen_jeton_costs_each_worker_one_timeout(process: Process, tmp_path
         finally:
             process.thaw()
         within(60, lambda: http.get("/" + key).status_code == 200)
+
+
+def test_a_fork_waits_for_a_handshake_of_the_thread() -> None:
+    """What the thread holds of OpenSSL's locks at the moment of a fork is locked in the child for ever."""
+    received, ended = threading.Event(), threading.Event()
+
+    def serve(listener: socket.socket) -> None:
+        """Answers the first words of a handshake late, and with what is no handshake."""
+        with listener.accept()[0] as connection:
+            connection.recv(65536)
+            received.set()
+            time.sleep(0.5)
+            ended.set()
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=serve, args=(listener,))
+        server.start()
+        with Verifier("https://127.0.0.1:%d" % listener.getsockname()[1], ID, SECRET) as verifier:
+            follower = verifier._follower()
+            assert received.wait(60)
+            child = os.fork()
+            if child == 0:
+                os._exit(0 if ended.is_set() and not follower.handshake.acquire(blocking=False) else 1)
+            assert os.waitpid(child, 0)[1] == 0, "the handshake was not over, or could begin again"
+            within(60, lambda: not follower.handshake.locked())
+        server.join()
+
+
+def test_a_fork_does_not_wait_for_ever() -> None:
+    with Verifier("https://127.0.0.1:1", ID, SECRET) as verifier:
+        held = Follower(verifier._protocol, 3.0, 1.0, 1)
+        verifier._followers[os.getpid()] = held
+        with held.handshake:
+            child = os.fork()
+            if child == 0:
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+            assert held.handshake.locked()
 
 
 def test_a_process_can_exit_while_jeton_does_not_answer(process: Process) -> None:

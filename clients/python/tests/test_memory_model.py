@@ -1,16 +1,18 @@
-"""Some nodes that each know of changes when they like, within the bound, and a memory in front of them: whatever the
-order of events, no answer lives longer than a bound after it has ended. Faults that are planted are found."""
+"""Some nodes, of one database or of another, and a memory in front of them. A node's answer may be old, however old, and says
+how old it is; the changes come from a node that knows them. Whatever the order of events, no answer lives longer than a bound
+after it has ended. Faults that are planted are found."""
 
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import List, Optional, Type
 
 import pytest
 
-from jeton_client import Answer, Introspection
+from jeton_client import Introspection
 from jeton_client.memory import Memory, key_of
-from jeton_client.protocol import Changes
+from jeton_client.protocol import Changes, TimedAnswer
 
 BOUND = 1.0
 KEY = key_of("a key")
@@ -26,17 +28,22 @@ class ProofOfTheEnd(Memory):
 class RememberedFromBefore(Memory):
     """An answer counts from when it came."""
 
-    def remember(self, key: bytes, answer: Answer, asked_at: float) -> None:
-        super().remember(key, answer, self.clock())
+    def remember(self, key: bytes, timed: TimedAnswer, asked_at: float) -> bool:
+        return super().remember(key, timed, self.clock())
 
 
 class TrustsEveryNode(Memory):
-    """After a change was read an answer of any node is taken."""
+    """An answer counts as true at the moment when it was asked for, whoever gave it."""
 
-    def apply(self, changes: Changes, asked_at: float) -> None:
-        super().apply(changes, asked_at)
-        self._all_since -= self.bound
-        self._since = [min(since, self.clock()) for since in self._since]
+    def remember(self, key: bytes, timed: TimedAnswer, asked_at: float) -> bool:
+        return super().remember(key, replace(timed, age=0.0), asked_at)
+
+
+class TrustsEveryDatabase(Memory):
+    """An answer counts as from the database whose changes are read."""
+
+    def remember(self, key: bytes, timed: TimedAnswer, asked_at: float) -> bool:
+        return super().remember(key, replace(timed, place=self._cursor.split("-")[0]), asked_at)
 
 
 class ProofOfTwoBounds(Memory):
@@ -64,7 +71,7 @@ class World:
     def __init__(self, kind: Type[Memory], seed: int) -> None:
         self.random = random.Random(seed)
         self.now = 100.0
-        self.memory = kind(BOUND, 10, "reports", lambda: self.now, lambda: self.now)
+        self.memory = kind(BOUND, 10, "reports", lambda: self.now)
         #: When each version began.
         self.began: List[float] = [0.0]
         self.read = 0
@@ -108,14 +115,16 @@ class World:
         self.lost = False
         changes = (("user", "3"),) if known > self.read and not reset and not first else ()
         self.read = max(self.read, known)
-        self.memory.apply(Changes("cursor", first or reset, changes), asked_at)
+        self.memory.apply(Changes("a-1", first or reset, changes), asked_at)
 
     def ask(self) -> None:
         if self.asking and self.random.random() < 0.6:
             asked_at = self.asking.pop(self.random.randrange(len(self.asking)))
-            version = self.known_to_a_node(asked_at - BOUND)
+            place, age = self.random.choice("aaab"), self.random.choice([0.0, 0.2, BOUND, 10.0])
+            # The other database is an old copy.
+            version = self.known_to_a_node(asked_at - age) if place == "a" else 0
             raw = {"active": True, "username": str(version), "user_id": 3, "sub": "3", "iat": 1, "jti": "7"}
-            self.memory.remember(KEY, Introspection.of(raw), asked_at)
+            self.memory.remember(KEY, TimedAnswer(Introspection.of(raw), age, place), asked_at)
         else:
             self.asking.append(self.now)
 
@@ -131,7 +140,10 @@ def test_no_answer_outlives_its_end() -> None:
     run(Memory, 100)
 
 
-@pytest.mark.parametrize("fault", [ProofOfTheEnd, RememberedFromBefore, TrustsEveryNode, ProofOfTwoBounds, NoReset])
+@pytest.mark.parametrize(
+    "fault",
+    [ProofOfTheEnd, RememberedFromBefore, TrustsEveryNode, TrustsEveryDatabase, ProofOfTwoBounds, NoReset],
+)
 def test_a_planted_fault_is_found(fault: Type[Memory]) -> None:
     with pytest.raises(AssertionError, match="outlives"):
         run(fault, 300)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import sqlite3
+import ssl
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, Callable, Coroutine, Dict, Iterable, Iterator, List, Optional, TypeVar, Union
 
 import pytest
 import trio
 from conftest import CLIENT_ID, CLIENT_SECRET, URL, Jeton
 
-from jeton_client import Answer, AsyncClient, AsyncVerifier, JetonUnavailable, JetonUnreachable, Verifier, header
+from jeton_client import Answer, AsyncClient, AsyncVerifier, Client, JetonUnavailable, JetonUnreachable, Verifier, header
 from jeton_client.memory import Memory, key_of
 from jeton_client.protocol import Changes
 from process import ID, SECRET, Process, within
@@ -246,12 +247,113 @@ def test_a_connection_that_is_closed_now_and_then_costs_no_proof(verify: Verify,
     changes = answer({"cursor": "a", "reset": False, "changes": []})
     server.by_path = {b"/changes": changes, b"/changes?after=a": changes, b"/introspect": answer({"active": False})}
     server.answers_per_connection = 3
+    server.by_path[b"/introspect/batch"] = answer({"results": [{"active": False}]})
     verifier = verify(server.url)
     verifier.introspect(UNKNOWN)
     within(60, lambda: sum(b"/changes" in request for request in server.requests) > 10)
     within(60, lambda: memory_of(verifier).has_proof())
     # A follower whose request fails asks whether jeton answers at all.
     assert sum(b"POST /introspect" in request for request in server.requests) == 1
+
+
+def timed(*expires_in: Optional[float], age: float = 0.0, place: Optional[str] = "a") -> bytes:
+    """What jeton answers about active tokens to whoever remembers it."""
+    results = [ACTIVE for _token in expires_in]
+    return answer({"results": results, "kinds": [], "expires_in": expires_in, "clients": [], "age": age, "place": place})
+
+
+def no_changes(cursor: str, *changes: Dict[str, int]) -> bytes:
+    return answer({"cursor": cursor, "reset": False, "changes": changes})
+
+
+def following(server: Server, verify: Verify, **how: Any) -> Either:
+    """A verifier that has read the server's changes, of which there are none."""
+    server.by_path = {b"/changes": no_changes("a-1"), b"/changes?after=a-1": no_changes("a-1")}
+    server.by_path[b"/introspect"], server.by_path[b"/introspect/batch"] = answer(ACTIVE), timed(None)
+    verifier = verify(server.url, **how)
+    verifier.introspect("another")
+    within(60, lambda: memory_of(verifier).has_proof())
+    return verifier
+
+
+def asked(server: Server) -> int:
+    return sum(request.startswith(b"POST /introspect") for request in server.requests)
+
+
+def test_an_answer_from_before_a_change_is_not_remembered_and_an_old_one_refused(verify: Verify, server: Server) -> None:
+    """Behind one address, the changes are of a node that knows them, and the answer of one that does not reach the database
+    and still answers from its memory, as JETON_STALE_IF_ERROR allows."""
+    verifier = following(server, verify)
+    wait_until_remembered(verifier, UNKNOWN)
+    server.by_path[b"/introspect/batch"] = timed(None, age=8.0)
+    server.by_path[b"/changes?after=a-2"] = no_changes("a-2")
+    server.by_path[b"/changes?after=a-1"] = no_changes("a-2", {"token": 1})
+    within(60, lambda: not remembers(verifier, UNKNOWN))
+    within(60, lambda: memory_of(verifier).has_proof())
+    for call in (lambda: verifier.introspect(UNKNOWN), lambda: verifier.introspect_many([UNKNOWN])):
+        with pytest.raises(JetonUnavailable, match="true 8.0 s ago"):
+            call()
+        assert not remembers(verifier, UNKNOWN)
+    del server.by_path[b"/changes?after=a-2"]
+    within(60, lambda: not memory_of(verifier).has_proof())
+    with pytest.raises(JetonUnavailable, match="true 8.0 s ago"):
+        verifier.introspect(UNKNOWN)
+    server.by_path[b"/changes?after=a-2"] = no_changes("a-2")
+    server.by_path[b"/introspect/batch"] = timed(None, age=0.01)
+    wait_until_remembered(verifier, UNKNOWN)
+
+
+def test_an_answer_from_another_database_is_not_remembered(verify: Verify, server: Server) -> None:
+    verifier = following(server, verify)
+    for place in ("b", None):
+        server.by_path[b"/introspect/batch"] = timed(None, place=place)
+        before = asked(server)
+        for _time in range(5):
+            assert verifier.introspect(UNKNOWN).active
+        assert asked(server) - before == 5
+
+
+def test_a_jeton_that_does_not_say_how_old_answers_are_is_asked_more_often(verify: Verify, server: Server) -> None:
+    verifier = following(server, verify, revocation_bound=0.5)
+    server.by_path[b"/introspect/batch"] = answer({"results": [ACTIVE]})
+    wait_until_remembered(verifier, UNKNOWN)
+    within(60, lambda: not remembers(verifier, UNKNOWN))
+    assert memory_of(verifier).has_proof()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"age": -1}, {"age": "1"}, {"age": None}, {"age": True}, {"age": float("nan")}, {"age": float("inf")}]
+    + [{"place": 7}, {"place": ""}, {"expires_in": None}, {"expires_in": []}, {"expires_in": [-1]}, {"expires_in": ["1"]}]
+    + [{"results": []}, {"results": [{}]}],
+)
+def test_an_answer_that_jeton_would_not_give_is_none(verify: Verify, server: Server, wrong: Dict[str, Any]) -> None:
+    verifier = following(server, verify)
+    good = {"results": [ACTIVE], "expires_in": [None], "age": 0.0, "place": "a"}
+    server.by_path[b"/introspect/batch"] = answer({**good, **wrong})
+    for call in (lambda: verifier.introspect(UNKNOWN), lambda: verifier.introspect_many([UNKNOWN])):
+        with pytest.raises(JetonUnavailable):
+            call()
+    server.by_path[b"/introspect/batch"] = answer(good)
+    assert verifier.introspect(UNKNOWN).active
+
+
+def test_a_token_ends_when_jeton_says_so_and_not_by_the_clock_of_the_service(
+    verify: Verify, jeton: Jeton, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over the database of these tests, whichever it is."""
+    now = time.time
+    verifier, name = verify(URL, CLIENT_ID, CLIENT_SECRET), jeton.user()["username"]
+    verifier.introspect(UNKNOWN)
+    within(60, lambda: memory_of(verifier).has_proof())
+    for offset in (-3600, 3600):
+        monkeypatch.setattr(time, "time", lambda: now() + offset)
+        key, remembered, begun = jeton.key(name, expires_in=6), False, time.monotonic()
+        while verifier.introspect(key).active:
+            remembered = remembered or remembers(verifier, key)
+            assert time.monotonic() - begun < 30, "it has ended long ago"
+            time.sleep(0.01)
+        assert remembered
 
 
 @pytest.mark.parametrize("fault", [RuntimeError("of the tests"), MemoryError()])
@@ -313,6 +415,39 @@ def test_another_loop_starts_again(process: Process) -> None:
     for close in (True, False, True):
         asyncio.run(work(close))
     assert len(verifier._followers._values) <= 1, "what belongs to a loop that is closed is dropped"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_contexts_of_tls_are_made_in_the_constructor_alone(
+    process: Process, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One takes long to make. And while the thread makes one, a fork leaves OpenSSL's locks locked in the child."""
+    url = process.url if scheme == "http" else "https://127.0.0.1:1"  # where nobody is
+    clients = [Client(url, ID, SECRET, timeout=LONG), Verifier(url, ID, SECRET, timeout=LONG)]
+    others = [AsyncClient(url, ID, SECRET, timeout=LONG), AsyncVerifier(url, ID, SECRET, timeout=LONG)]
+    make: Any = ssl.SSLContext.__new__
+    made: List[str] = []
+
+    def count(kind: Any, *arguments: Any, **how: Any) -> Any:
+        made.append(threading.current_thread().name)
+        return make(kind, *arguments, **how)
+
+    monkeypatch.setattr(ssl.SSLContext, "__new__", count)
+
+    async def work(client: AsyncClient) -> None:
+        async with client:
+            await client.introspect(UNKNOWN)
+
+    for client in clients:
+        with client, suppress(JetonUnavailable):
+            client.introspect(UNKNOWN)
+            if isinstance(client, Verifier) and scheme == "http":
+                within(60, lambda: memory_of(client).has_proof())
+    for other in others:
+        for _loop in range(2):
+            with suppress(JetonUnavailable):
+                asyncio.run(work(other))
+    assert made == []
 
 
 def test_loops_that_run_at_once_each_have_their_own(process: Process) -> None:

@@ -33,10 +33,13 @@ pub fn endpoints() -> Vec<Endpoint> {
     let tokens = ArrayBuilder::new().items(text()).max_items(Some(MAX_BATCH));
     let results = ArrayBuilder::new().items(reference::<Introspection>());
     let edge = ObjectBuilder::new().schema_type(Type::Boolean);
-    let edge = edge.description(Some("Sent by `jeton edge`, which needs more members in the answer."));
+    let edge = edge.description(Some(
+        "Sent by whoever remembers the answers, such as `jeton edge` and the Python client's `Verifier`: the answer \
+         then has the members that say how long they may be remembered.",
+    ));
     let kinds = ArrayBuilder::new().items(text());
     let kinds = kinds.description(Some(
-        "For an edge: for each token, `login` or `named`; for one that is not active, `user_inactive` or `inactive`.",
+        "With `edge`: for each token, `login` or `named`; for one that is not active, `user_inactive` or `inactive`.",
     ));
     let seconds = |nullable, what| {
         let types = if nullable { SchemaType::from_iter([Type::Number, Type::Null]) } else { Type::Number.into() };
@@ -44,8 +47,8 @@ pub fn endpoints() -> Vec<Endpoint> {
     };
     let expires_in = ArrayBuilder::new().items(seconds(true, None));
     let expires_in = expires_in.description(Some(
-        "For an edge: in how many seconds each token ends, if it does; for one that is not active, how long that may be \
-         remembered, if it is limited.",
+        "With `edge`: in how many seconds each token ends, if it does; for one that is not active, how long that may \
+         be remembered, if it is limited.",
     ));
     let users = ArrayBuilder::new().items(text()).max_items(Some(MAX_BATCH));
     let users = users.description(Some("Sent by `jeton edge`: of each token, who has sent it to the edge."));
@@ -58,10 +61,10 @@ pub fn endpoints() -> Vec<Endpoint> {
     let checked = fields().property("valid", valid).required("valid").property("expires_in", until);
     let checked = checked.property("retry_after", wait);
     let checked = ArrayBuilder::new().items(checked);
-    let age = seconds(false, Some("For an edge: how old the answers were when the request arrived, in seconds."));
+    let age = seconds(false, Some("With `edge`: how old the answers were when the request arrived, in seconds."));
     let place = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]));
     let place =
-        place.description(Some("For an edge: which database they are from; the cursors of `/changes` begin with it."));
+        place.description(Some("With `edge`: which database they are from; the cursors of `/changes` begin with it."));
     let checked = checked.description(Some("For an edge: of each client, whether the secret is right."));
     vec![
         Operation::post(paths::INTROSPECT, "introspect", "Introspect a token (RFC 7662)")

@@ -44,7 +44,7 @@ class Admin:
         self._protocol = Protocol(url, "-", "-")
         self._token = token
         self._timeout = timeout
-        self._http = httpx.Client(**protocol.connection_settings(ssl_context))
+        self._http = httpx.Client(**protocol.connection_settings(ssl_context or protocol.ssl_context_for(url)))
 
     def __repr__(self) -> str:
         return f"Admin({self._protocol.url!r})"

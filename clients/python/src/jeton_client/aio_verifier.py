@@ -54,8 +54,10 @@ class AsyncVerifier(AsyncClient):
         answer = follower.memory.recall(key)
         if answer is None:
             with follower.asking() as asked_at:
-                answer = await super().introspect(token)
-            follower.memory.remember(key, answer, asked_at)
+                if not follower.memory.has_read():  # then no answer is remembered
+                    return await super().introspect(token)
+                (timed,) = await self._send(self._protocol.introspect_timed([token]))
+            answer = follower.remember(key, timed, asked_at)
         return answer
 
     async def introspect_many(self, tokens: Iterable[str]) -> List[Answer]:
@@ -64,10 +66,11 @@ class AsyncVerifier(AsyncClient):
         answers = {token: follower.memory.recall(key_of(token)) for token in set(tokens) if could_be_token(token)}
         missing = [token for token, answer in answers.items() if answer is None]
         if missing:
-            with follower.asking() as asked_at:
-                for token, answer in zip(missing, await super().introspect_many(missing)):
-                    answers[token] = answer
-                    follower.memory.remember(key_of(token), answer, asked_at)
+            for batch in protocol.batches(missing):
+                with follower.asking() as asked_at:
+                    found = await self._send(self._protocol.introspect_timed(batch))
+                for token, timed in zip(batch, found):
+                    answers[token] = follower.remember(key_of(token), timed, asked_at)
         return [answers.get(token) or protocol.INACTIVE for token in tokens]
 
     async def revoke(self, token: str) -> None:
@@ -121,7 +124,7 @@ class AsyncVerifier(AsyncClient):
         return follower, Context().run(loop.create_task, _run(follower, self._ssl_context))
 
 
-async def _run(follower: Follower, ssl_context: Optional[ssl.SSLContext]) -> None:
+async def _run(follower: Follower, ssl_context: ssl.SSLContext) -> None:
     follower.is_running = True
     try:
         while not follower.is_stopped:
@@ -155,7 +158,7 @@ async def _follow(follower: Follower, connection: _Connection) -> None:
 class _Connection:
     """The task's own connection, as in `verifier.py`."""
 
-    def __init__(self, protocol_: Protocol, ssl_context: Optional[ssl.SSLContext]) -> None:
+    def __init__(self, protocol_: Protocol, ssl_context: ssl.SSLContext) -> None:
         self._protocol = protocol_
         self._transport = httpx.AsyncHTTPTransport(**protocol.connection_settings(ssl_context))
 

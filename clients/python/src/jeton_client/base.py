@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import Optional
 
-from .protocol import Protocol
+from .protocol import Protocol, ssl_context_for
 
 
 class Settings:
@@ -22,7 +22,7 @@ class Settings:
     ) -> None:
         self._protocol = Protocol(url, client_id, client_secret)
         self._timeout = timeout
-        self._ssl_context = ssl_context
+        self._ssl_context = ssl_context or ssl_context_for(url)
         self._begin()
 
     def _begin(self) -> None:

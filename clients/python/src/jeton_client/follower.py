@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Generator, Iterator, Tuple, Union
 
 from .errors import JetonRefused, JetonUnavailable, JetonUnreachable
+from .introspection import Answer
 from .memory import NEVER, Memory
-from .protocol import Call, Protocol
+from .protocol import Call, Protocol, TimedAnswer
 
 logger = logging.getLogger("jeton_client")
 
@@ -56,6 +57,8 @@ class Follower:
         self.is_stopped = False
         #: Whether a thread or task takes the steps. Without it nobody would find out when jeton answers again.
         self.is_running = False
+        #: The thread holds it while it agrees with jeton on keys, in which time the process must not fork.
+        self.handshake = threading.Lock()
         self._timeout = timeout
         # Whether requests fail at once. A lock, because of several that fail at the same time only one acquires it, and logs.
         self._unreachable = threading.Lock()
@@ -84,6 +87,12 @@ class Follower:
             self._answered_at = self.memory.clock()
             raise
         self._answered_at = self.memory.clock()
+
+    def remember(self, key: bytes, timed: TimedAnswer, asked_at: float) -> Answer:
+        """Remembers an answer, and returns it. Raises JetonUnavailable if it is known to be wrong."""
+        if not self.memory.remember(key, timed, asked_at):
+            raise JetonUnavailable(f"jeton at {self.protocol.url} answers with what was true {timed.age:.1f} s ago")
+        return timed.answer
 
     def steps(self) -> Generator[Step, Any, None]:
         """What the thread or task does. It sends back what each answer is parsed to, or throws JetonUnavailable."""

@@ -7,7 +7,7 @@ import ssl
 import time
 from base64 import b64encode
 from dataclasses import dataclass, field
-from typing import Callable, Dict, Generic, Iterable, Iterator, List, Optional, Tuple, TypedDict, TypeVar, Union
+from typing import Callable, Dict, Generic, Iterable, Iterator, List, Optional, Tuple, TypedDict, TypeVar
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 import httpx
@@ -36,13 +36,22 @@ LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepal
 
 class ConnectionSettings(TypedDict):
     limits: httpx.Limits
-    verify: Union[bool, ssl.SSLContext]
+    verify: ssl.SSLContext
     trust_env: bool
 
 
-def connection_settings(ssl_context: Optional[ssl.SSLContext]) -> ConnectionSettings:
+def ssl_context_for(url: str) -> ssl.SSLContext:
+    """The context of all connections of a client. It is made once, in the client's constructor, and not in a thread: if the
+    process forked meanwhile, locks of OpenSSL would stay locked in the child for ever.
+
+    The one for http:// trusts nobody. It is there because httpx makes one for each pool that is given none, which takes long.
+    """
+    return httpx.create_ssl_context() if urlsplit(url).scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def connection_settings(ssl_context: ssl.SSLContext) -> ConnectionSettings:
     """Ignores the proxies of the environment, which must not see tokens."""
-    return {"limits": LIMITS, "verify": ssl_context or httpx.create_ssl_context(), "trust_env": False}
+    return {"limits": LIMITS, "verify": ssl_context, "trust_env": False}
 
 
 INACTIVE = Inactive(active=False, _raw={"active": False})
@@ -57,6 +66,20 @@ class Call(Generic[T]):
     read: Callable[[int, bytes], T] = field(repr=False)
     headers: Dict[str, str] = field(repr=False)
     content: bytes = field(repr=False, default=b"")
+
+
+@dataclass(frozen=True)
+class TimedAnswer:
+    """An answer, and what whoever remembers it must know. Spans are in seconds."""
+
+    answer: Answer
+    #: How old it was when the request arrived: it contains every change that was committed before. None: jeton is older than
+    #: this member, and does not say it.
+    age: Optional[float] = None
+    #: Which database it is from: the cursors of its changes begin with this. None: not known, or from several.
+    place: Optional[str] = None
+    #: How much later than the request the token ends, or, if it is not active, how long that may be remembered. None: no limit.
+    expires_in: Optional[float] = None
 
 
 @dataclass(frozen=True)
@@ -129,14 +152,27 @@ class Protocol:
 
     def introspect_batch(self, tokens: List[str]) -> Call[List[Answer]]:
         def read(status: int, body: bytes) -> List[Answer]:
-            results = self._json(status, body).get("results")
-            if not isinstance(results, list) or len(results) != len(tokens):
-                raise self._nonsense("it has not a result for each token")
-            return [self._introspection_of(result) for result in results]
+            return self._results(self._json(status, body), len(tokens))
 
-        headers = {**self._headers, "Content-Type": "application/json"}
-        content = json.dumps({"tokens": tokens}).encode()
-        return Call("POST", self.url + "/introspect/batch", read, headers, content)
+        return self._batch({"tokens": tokens}, read)
+
+    def introspect_timed(self, tokens: List[str]) -> Call[List[TimedAnswer]]:
+        """The same for whoever remembers the answers, as an edge does."""
+
+        def read(status: int, body: bytes) -> List[TimedAnswer]:
+            answer = self._json(status, body)
+            results = self._results(answer, len(tokens))
+            if "age" not in answer:
+                return [TimedAnswer(result) for result in results]
+            age, place, ends = self._span(answer["age"]), answer.get("place"), answer.get("expires_in")
+            if place is not None and (not isinstance(place, str) or not place):
+                raise self._nonsense("it does not say which database it is from")
+            if not isinstance(ends, list) or len(ends) != len(tokens):
+                raise self._nonsense("it does not say when each token ends")
+            left = [None if span is None else self._span(span) for span in ends]
+            return [TimedAnswer(result, age, place, span) for result, span in zip(results, left)]
+
+        return self._batch({"tokens": tokens, "edge": True}, read)
 
     def revoke(self, token: str) -> Call[None]:
         def read(status: int, body: bytes) -> None:
@@ -199,6 +235,21 @@ class Protocol:
     def _form(self, path: str, token: str, read: Callable[[int, bytes], T]) -> Call[T]:
         headers = {**self._headers, "Content-Type": "application/x-www-form-urlencoded"}
         return Call("POST", self.url + path, read, headers, urlencode({"token": token}).encode())
+
+    def _batch(self, body: Dict[str, object], read: Callable[[int, bytes], T]) -> Call[T]:
+        headers = {**self._headers, "Content-Type": "application/json"}
+        return Call("POST", self.url + "/introspect/batch", read, headers, json.dumps(body).encode())
+
+    def _results(self, answer: Dict[str, object], count: int) -> List[Answer]:
+        results = answer.get("results")
+        if not isinstance(results, list) or len(results) != count:
+            raise self._nonsense("it has not a result for each token")
+        return [self._introspection_of(result) for result in results]
+
+    def _span(self, seconds: object) -> float:
+        if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 <= seconds < float("inf"):
+            return seconds
+        raise self._nonsense("a span is no number of seconds")
 
     def _introspection(self, status: int, body: bytes) -> Answer:
         return self._introspection_of(self._json(status, body))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401  (looking up a host imports it: not in the thread, while the process may fork)
 import logging
 import os
 import ssl
@@ -18,12 +19,14 @@ from .errors import JetonUnavailable
 from .follower import MAX_ANSWERS, Follower, Step, Wait, checked
 from .introspection import Answer
 from .memory import key_of
-from .protocol import Call, Protocol, could_be_sent_by_holder, could_be_token
+from .protocol import Call, could_be_sent_by_holder, could_be_token
 
 logger = logging.getLogger("jeton_client")
 
 #: Seconds before the follower starts again after an error that nobody expected.
 RESTART = 1.0
+#: Seconds that a fork waits at most for a handshake.
+FORK_WAIT = 1.0
 
 
 class Verifier(Client):
@@ -59,8 +62,10 @@ class Verifier(Client):
         answer = follower.memory.recall(key)
         if answer is None:
             with follower.asking() as asked_at:
-                answer = super().introspect(token)
-            follower.memory.remember(key, answer, asked_at)
+                if not follower.memory.has_read():  # then no answer is remembered
+                    return super().introspect(token)
+                (timed,) = self._send(self._protocol.introspect_timed([token]))
+            answer = follower.remember(key, timed, asked_at)
         return answer
 
     def introspect_many(self, tokens: Iterable[str]) -> List[Answer]:
@@ -69,10 +74,11 @@ class Verifier(Client):
         answers = {token: follower.memory.recall(key_of(token)) for token in set(tokens) if could_be_token(token)}
         missing = [token for token, answer in answers.items() if answer is None]
         if missing:
-            with follower.asking() as asked_at:
-                for token, answer in zip(missing, super().introspect_many(missing)):
-                    answers[token] = answer
-                    follower.memory.remember(key_of(token), answer, asked_at)
+            for batch in protocol.batches(missing):
+                with follower.asking() as asked_at:
+                    found = self._send(self._protocol.introspect_timed(batch))
+                for token, timed in zip(batch, found):
+                    answers[token] = follower.remember(key_of(token), timed, asked_at)
         return [answers.get(token) or protocol.INACTIVE for token in tokens]
 
     def revoke(self, token: str) -> None:
@@ -128,22 +134,41 @@ class Verifier(Client):
 _verifiers: "weakref.WeakSet[Verifier]" = weakref.WeakSet()
 
 
+_held: List[threading.Lock] = []
+
+
+def _before_fork() -> None:
+    """A child gets OpenSSL's locks as they are. What a thread holds at the moment of the fork is never released there, and the
+    child's own handshakes would wait for ever. So a fork waits until no follower is in a handshake."""
+    deadline = time.monotonic() + FORK_WAIT
+    for verifier in list(_verifiers):
+        for follower in list(verifier._followers.values()):
+            if follower.handshake.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                _held.append(follower.handshake)
+
+
+def _after_fork_in_parent() -> None:
+    while _held:
+        _held.pop().release()
+
+
 def _after_fork() -> None:
     """A forked process starts without answers. Its id alone may not show that: ids are used again."""
+    _held.clear()
     for verifier in list(_verifiers):
         verifier._followers = {}
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork)
 
 
-def _run(follower: Follower, ssl_context: Optional[ssl.SSLContext]) -> None:
+def _run(follower: Follower, ssl_context: ssl.SSLContext) -> None:
     follower.is_running = True
     try:
         while not follower.is_stopped:
             try:
-                with _Connection(follower.protocol, ssl_context) as connection:
+                with _Connection(follower, ssl_context) as connection:
                     _follow(follower, connection)
             except Exception:
                 logger.exception("reading the changes of jeton at %s starts again", follower.protocol.url)
@@ -172,8 +197,9 @@ def _follow(follower: Follower, connection: _Connection) -> None:
 class _Connection:
     """The thread's own connection. It is not an httpx.Client, which would log four requests a second."""
 
-    def __init__(self, protocol_: Protocol, ssl_context: Optional[ssl.SSLContext]) -> None:
-        self._protocol = protocol_
+    def __init__(self, follower: Follower, ssl_context: ssl.SSLContext) -> None:
+        self._protocol = follower.protocol
+        self._handshake = follower.handshake
         self._transport = httpx.HTTPTransport(**protocol.connection_settings(ssl_context))
 
     def __enter__(self) -> _Connection:
@@ -196,11 +222,20 @@ class _Connection:
         left = deadline - time.monotonic()
         if left <= 0:
             raise httpx.ReadTimeout("")
-        answer = self._transport.handle_request(request_of(call, left))
+        request = request_of(call, left)
+        request.extensions["trace"] = self._trace
+        answer = self._transport.handle_request(request)
         try:
             return answer.status_code, self._protocol.body(answer, deadline)
         finally:
             answer.close()
+
+    def _trace(self, event: str, _info: Any) -> None:
+        """httpcore calls it at the beginning and the end of each part of a request."""
+        if event == "connection.start_tls.started":
+            self._handshake.acquire()
+        elif event in ("connection.start_tls.complete", "connection.start_tls.failed"):
+            self._handshake.release()
 
 
 def request_of(call: Call[Any], timeout: float) -> httpx.Request:
