@@ -9,11 +9,13 @@ mod introspection_hours;
 mod overview;
 mod purge;
 mod reload;
+mod revocation_bound;
 mod search_index;
 mod stopping;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+
+use tokio::sync::watch;
 
 use super::base::Base;
 use super::cache::Cache;
@@ -21,7 +23,7 @@ use super::counted_hashes::CountedHashes;
 use super::database::Database;
 use super::metrics::Metrics;
 use super::policy::Policy;
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Uptime};
 pub use clock_watch::ClockState;
 use clock_watch::ClockWatch;
 use health::Health;
@@ -38,7 +40,8 @@ pub struct Node {
     metrics: Arc<Metrics>,
     cache: Arc<Cache>,
     counted_hashes: Arc<CountedHashes>,
-    stopping: AtomicBool,
+    /// When a stop that has begun ends at the latest.
+    stops_at: watch::Sender<Option<Uptime>>,
     health: Health,
     clock_watch: ClockWatch,
     introspection_hours: IntrospectionHours,
@@ -53,7 +56,7 @@ impl Node {
             metrics: Arc::clone(&base.metrics),
             cache: Arc::clone(cache),
             counted_hashes: Arc::clone(counted_hashes),
-            stopping: AtomicBool::new(false),
+            stops_at: watch::Sender::new(None),
             health: Health::default(),
             clock_watch: ClockWatch::default(),
             introspection_hours: IntrospectionHours::default(),
