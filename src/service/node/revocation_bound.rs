@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::domain::time::Uptime;
 use crate::service::{Error, Node};
+use crate::store::Store;
 
 impl Node {
     /// Notes this node's bound in the database. Warns if the node that was started before had another one.
@@ -31,7 +32,7 @@ impl Node {
     /// [`Error::Stopping`] as soon as it is known that this node stops earlier; [`Error::Store`].
     pub async fn wait_until_known(&self) -> Result<(), Error> {
         let since = Uptime::now();
-        let noted = self.database.run(|store| store.revocation_bound()).await?;
+        let noted = self.database.run(Store::revocation_bound).await?;
         let bound = noted.unwrap_or(Duration::ZERO).max(self.policy.revocation_bound);
         let ends = since.after(bound);
         let mut stops_at = self.stops_at.subscribe();
