@@ -1,8 +1,11 @@
 //! `--wait`, for commands that revoke tokens.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use crate::config::Config;
+use crate::server::open_store;
 
 /// The option.
 #[derive(Args, Clone, Copy)]
@@ -22,7 +25,25 @@ impl Wait {
     /// Waits, after the command has done its work.
     pub fn wait(self, config: &Config) {
         if self.wait {
-            std::thread::sleep(config.policy.revocation_bound);
+            std::thread::sleep(bound(config));
+        }
+    }
+}
+
+/// The larger one of this command's bound and of the one with which a node was started last: a command may run without
+/// the settings of the nodes.
+fn bound(config: &Config) -> Duration {
+    let own = config.policy.revocation_bound;
+    let noted = open_store(config).map_err(|error| error.to_string()).and_then(|store| {
+        let noted = store.revocation_bound();
+        store.close();
+        noted.map_err(|error| error.to_string())
+    });
+    match noted {
+        Ok(noted) => noted.unwrap_or(own).max(own),
+        Err(error) => {
+            log::warn!("waiting for JETON_REVOCATION_BOUND={own:?}; that of the nodes is not known: {error}");
+            own
         }
     }
 }

@@ -92,7 +92,12 @@ pub fn policy(from: &mut Reader<'_>) -> Policy {
             .under("Cache")
             .read(plain("JETON_CACHE_BYTES", "64MiB", "memory for introspection answers; 0: no cache"), parsers::bytes),
         revocation_bound: from.read(
-            plain("JETON_REVOCATION_BOUND", "1s", "how long after a revocation a cached answer may still be given"),
+            plain(
+                "JETON_REVOCATION_BOUND",
+                "1s",
+                "how long after a revocation a cached answer may still be given; the same for all nodes, edges and \
+                 commands of a database",
+            ),
             parsers::positive_duration,
         ),
         stale_if_error: from.read(

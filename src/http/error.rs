@@ -127,6 +127,11 @@ impl ResponseError for HttpError {
                 log::log!(error.level(), "{error}");
                 with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &OAuthError::new("temporarily_unavailable"))
             }
+            Self::OAuthService(error @ Error::Stopping) => {
+                log::warn!("{error}");
+                let body = OAuthError { error: "temporarily_unavailable", error_description: &error.to_string() };
+                with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &body)
+            }
             Self::Service(error) | Self::OAuthService(error) => service_answer(error),
             Self::Overloaded => with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: &self.to_string() }),
             Self::OAuthOverloaded => {
@@ -159,7 +164,7 @@ fn service_answer(error: &Error) -> HttpResponse {
             let sentence = "Too many logins at once, try again later.";
             with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: sentence })
         }
-        Error::UserChanging => {
+        Error::UserChanging | Error::Stopping => {
             log::warn!("{error}");
             with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: &error.to_string() })
         }

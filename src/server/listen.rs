@@ -3,10 +3,11 @@
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
 use std::os::fd::AsFd;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
@@ -46,10 +47,46 @@ pub fn listen(address: &str) -> io::Result<Vec<TcpListener>> {
 ///
 /// # Errors
 /// When something else is at its path, or no socket can be created there.
-pub fn listen_unix(path: &Path) -> io::Result<UnixListener> {
+pub fn listen_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     // Not actix's `bind_uds`: it removes whatever stands at the path.
     remove_stale_socket(path)?;
-    with_backlog(UnixListener::bind(path)?)
+    let listener = UnixListener::bind(path)?;
+    let file = SocketFile { path: path.to_owned(), id: id_of(path)?, is_removed: AtomicBool::new(false) };
+    Ok((with_backlog(listener)?, file))
+}
+
+/// The file of a Unix socket that this process has created. It is removed at a stop, so that whoever connects afterwards
+/// sees at once that nobody listens there.
+pub struct SocketFile {
+    path: PathBuf,
+    /// Its device and its inode.
+    id: (u64, u64),
+    is_removed: AtomicBool,
+}
+
+impl SocketFile {
+    /// Removes the file, unless another one stands at its path now. To be called while the process still listens: later
+    /// another process may replace the file, and the new one may even get the same inode.
+    pub fn remove(&self) {
+        if self.is_removed.swap(true, Ordering::AcqRel) || !id_of(&self.path).is_ok_and(|id| id == self.id) {
+            return;
+        }
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            log::warn!("cannot remove the socket {}: {error}", self.path.display());
+        }
+    }
+}
+
+/// After a start that fails there is no stop.
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+fn id_of(path: &Path) -> io::Result<(u64, u64)> {
+    let file = std::fs::symlink_metadata(path)?;
+    Ok((file.dev(), file.ino()))
 }
 
 fn with_backlog<L: AsFd>(listener: L) -> io::Result<L> {

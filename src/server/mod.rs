@@ -36,7 +36,7 @@ use crate::service::{Error, FirstStart, Metrics, Service};
 use crate::store::StoreError;
 use crate::upstream::UpstreamOptions;
 use certificate::Certificate;
-use listen::{cannot_listen, listen, listen_unix};
+use listen::{SocketFile, cannot_listen, listen, listen_unix};
 use open::open_edge;
 pub use open::{Schema, migrate, open_service, open_service_without_keys, open_store, read_sealer};
 pub use reload::{ReadSettings, Reload};
@@ -70,11 +70,14 @@ pub struct Server {
     pub addresses: Vec<SocketAddr>,
     /// What the first start on an empty SQLite database created.
     pub first_start: Option<FirstStart>,
+    /// Before the listeners: see [`SocketFile::remove`].
+    sockets: Arc<Vec<SocketFile>>,
     actix: ActixServer,
     metrics: Option<ActixServer>,
     service: Service,
     certificate: Option<Arc<Certificate>>,
     drain: Duration,
+    shutdown_timeout: Duration,
 }
 
 impl Server {
@@ -131,7 +134,8 @@ impl Server {
         let connections = open_files::raise_limit_for_connections(config);
         let serving = &config.serving;
         let metrics = serving.metrics_listen.as_ref();
-        let metrics = metrics.map(|listen| metrics_server(serving, listen, state.clone())).transpose()?;
+        let mut sockets = Vec::new();
+        let metrics = metrics.map(|listen| metrics_server(serving, listen, state.clone(), &mut sockets)).transpose()?;
         let with_metrics = metrics.is_none();
         let (is_edge, login) = (service.as_edge().is_some(), config.http.login.clone());
         let routes = move |config: &mut web::ServiceConfig| {
@@ -145,9 +149,20 @@ impl Server {
             OuterLayer::new(FastLane::new(lane.clone(), app))
         };
         let (builder, http_listener) = http_listener(serving, serving.workers, connections);
-        let (server, addresses, urls) = bind(serving, builder, &http_listener, certificate.as_ref(), app)?;
-        let drain = serving.drain;
-        Ok(Self { urls, addresses, first_start: None, actix: server.run(), metrics, service, certificate, drain })
+        let (server, addresses, urls) =
+            bind(serving, builder, &http_listener, certificate.as_ref(), &mut sockets, app)?;
+        Ok(Self {
+            urls,
+            addresses,
+            first_start: None,
+            sockets: Arc::new(sockets),
+            actix: server.run(),
+            metrics,
+            service,
+            certificate,
+            drain: serving.drain,
+            shutdown_timeout: shutdown_timeout(serving),
+        })
     }
 
     /// Checks the usernames, creates the first users and clients, and logs a warning if no superuser exists. Runs only
@@ -157,6 +172,10 @@ impl Server {
         service.accounts.require_distinct_usernames().await?;
         service.accounts.bootstrap(&config.bootstrap).await?;
         service.counted_hashes.estimate().await?;
+        // A server that only reads, such as a standby, can answer all the same.
+        if let Err(error) = service.node.note_revocation_bound().await {
+            log::warn!("JETON_REVOCATION_BOUND could not be noted in the database: {error}");
+        }
         self.first_start = match &config.database.url {
             DatabaseUrl::Postgres(_) => None,
             DatabaseUrl::Sqlite(_) => service.accounts.first_start(config.http.login.first_admin()).await?,
@@ -176,7 +195,13 @@ impl Server {
     /// Stops the server in steps: not ready, drain, finish, exit.
     #[must_use]
     pub fn stopper(&self) -> Stop {
-        Stop { service: self.service.clone(), drain: self.drain, handle: self.handle() }
+        Stop {
+            service: self.service.clone(),
+            drain: self.drain,
+            shutdown_timeout: self.shutdown_timeout,
+            sockets: Arc::clone(&self.sockets),
+            handle: self.handle(),
+        }
     }
 
     /// Reloads files when asked to: see `reload.rs`. `read_settings` reads the settings again.
@@ -227,7 +252,7 @@ fn http_listener(serving: &Serving, workers: usize, connections: usize) -> (Serv
         .workers(workers)
         .max_concurrent_connections((connections + Connections::slack(connections)).div_ceil(workers) + MAX_WAITING)
         .disable_signals()
-        .shutdown_timeout(serving.shutdown_timeout.as_secs().max(1));
+        .shutdown_timeout(shutdown_timeout(serving).as_secs());
     let http_listener = HttpListener {
         connections: Connections::new(connections),
         keep_alive: serving.keep_alive,
@@ -237,12 +262,19 @@ fn http_listener(serving: &Serving, workers: usize, connections: usize) -> (Serv
     (builder, http_listener)
 }
 
-/// Listens where the settings say, and serves `app` there. Returns the addresses, if it is TCP, and the URLs.
+/// How long a stop waits for open requests, as actix counts it: in whole seconds.
+fn shutdown_timeout(serving: &Serving) -> Duration {
+    Duration::from_secs(serving.shutdown_timeout.as_secs().max(1))
+}
+
+/// Listens where the settings say, and serves `app` there. Returns the addresses, if it is TCP, and the URLs. The file of
+/// a Unix socket is added to `sockets`.
 fn bind<F, B>(
     serving: &Serving,
     builder: ServerBuilder,
     http_listener: &HttpListener,
     certificate: Option<&Arc<Certificate>>,
+    sockets: &mut Vec<SocketFile>,
     app: impl Fn() -> F + Send + Clone + 'static,
 ) -> Result<(ServerBuilder, Vec<SocketAddr>, Vec<String>), StartError>
 where
@@ -266,7 +298,10 @@ where
             Err(StartError::Tls("JETON_TLS_CERT: HTTPS is not possible on a Unix socket".into()))
         }
         Listen::Unix(path) => {
-            let server = listen_unix(path).and_then(|listener| http_listener.listen_unix(builder, listener, app));
+            let server = listen_unix(path).and_then(|(listener, file)| {
+                sockets.push(file);
+                http_listener.listen_unix(builder, listener, app)
+            });
             let server = server.map_err(|error| cannot_listen(&path.display().to_string(), error))?;
             Ok((server, Vec::new(), vec![format!("unix:{}", path.display())]))
         }
@@ -274,7 +309,12 @@ where
 }
 
 /// `/metrics` on a separate address. One thread is enough.
-fn metrics_server(serving: &Serving, address: &Listen, state: web::Data<AppState>) -> Result<ActixServer, StartError> {
+fn metrics_server(
+    serving: &Serving,
+    address: &Listen,
+    state: web::Data<AppState>,
+    sockets: &mut Vec<SocketFile>,
+) -> Result<ActixServer, StartError> {
     let app = move || {
         let app = App::new()
             .app_data(state.clone())
@@ -289,7 +329,10 @@ fn metrics_server(serving: &Serving, address: &Listen, state: web::Data<AppState
                 .into_iter()
                 .try_fold(builder, |server, listener| http_listener.listen(server, listener, None, app.clone()))
         }),
-        Listen::Unix(path) => listen_unix(path).and_then(|listener| http_listener.listen_unix(builder, listener, app)),
+        Listen::Unix(path) => listen_unix(path).and_then(|(listener, file)| {
+            sockets.push(file);
+            http_listener.listen_unix(builder, listener, app)
+        }),
     };
     let cannot = |error| StartError::Io("JETON_METRICS_LISTEN: cannot listen on it".into(), error);
     Ok(server.map_err(cannot)?.run())

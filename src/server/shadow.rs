@@ -13,6 +13,7 @@ use actix_web::{App, web};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::certificate::Certificate;
+use super::listen::SocketFile;
 use super::{ReadSettings, Reload, Server, StartError, Stop, bind, http_listener, open_files, read_certificate};
 use crate::config::{Config, Listen};
 use crate::domain::time::Clock;
@@ -38,6 +39,7 @@ pub struct Shadow {
     pub urls: Vec<String>,
     /// The jeton that is asked.
     pub jeton: Server,
+    sockets: Arc<Vec<SocketFile>>,
     proxy: ActixServer,
     certificate: Option<Arc<Certificate>>,
     drain: Duration,
@@ -85,16 +87,18 @@ impl Shadow {
         let serving = &config.serving;
         let (builder, http_listener) =
             http_listener(serving, serving.workers, open_files::raise_limit_for_connections(config));
-        let bound = bind(serving, builder, &http_listener, certificate.as_ref(), app);
+        let mut sockets = Vec::new();
+        let bound = bind(serving, builder, &http_listener, certificate.as_ref(), &mut sockets, app);
         let (builder, _, urls) = bound.inspect_err(|_| jeton.service.node.close())?;
-        let (proxy, drain) = (builder.run(), serving.drain);
-        Ok(Some(Self { urls, jeton, proxy, certificate, drain, report, clock, asker, jobs }))
+        let (sockets, proxy, drain) = (Arc::new(sockets), builder.run(), serving.drain);
+        Ok(Some(Self { urls, jeton, sockets, proxy, certificate, drain, report, clock, asker, jobs }))
     }
 
     /// As [`Server::stopper`].
     #[must_use]
     pub fn stopper(&self) -> Stop {
-        Stop { service: self.jeton.service.clone(), drain: self.drain, handle: self.proxy.handle() }
+        let (sockets, handle) = (Arc::clone(&self.sockets), self.proxy.handle());
+        Stop { drain: self.drain, sockets, handle, ..self.jeton.stopper() }
     }
 
     /// As [`Server::reload`].

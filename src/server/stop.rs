@@ -1,17 +1,21 @@
 //! How a server ends.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use signal_hook::low_level::exit;
 
+use super::listen::SocketFile;
 use crate::service::Service;
 
 /// Stops a server, in steps.
 pub struct Stop {
     pub(super) service: Service,
     pub(super) drain: Duration,
+    pub(super) shutdown_timeout: Duration,
+    pub(super) sockets: Arc<Vec<SocketFile>>,
     pub(super) handle: ServerHandle,
 }
 
@@ -19,8 +23,9 @@ impl Stop {
     /// Turns `/readyz` to 503, goes on serving for `JETON_DRAIN`, then takes no new connections and finishes open
     /// requests.
     pub async fn stop(self) {
-        self.service.begin_stop();
+        self.service.begin_stop(self.drain.saturating_add(self.shutdown_timeout));
         actix_rt::time::sleep(self.drain).await;
+        self.sockets.iter().for_each(SocketFile::remove);
         self.handle.stop(true).await;
     }
 }

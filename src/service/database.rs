@@ -42,7 +42,7 @@ fn typed<T: 'static>(result: Result<Box<dyn Any + Send>, Error>) -> Result<T, Er
 }
 
 fn panicked(error: JoinError) -> Error {
-    Error::Store(StoreError::Failed(error.to_string()))
+    Error::Store(StoreError::Panicked(error.to_string()))
 }
 
 /// The store, and how long a request waits for it.

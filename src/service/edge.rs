@@ -9,6 +9,7 @@ use super::cache::Cache;
 use super::policy::Policy;
 use crate::domain::client::ClientSecret;
 use crate::domain::time::Uptime;
+use crate::store::StoreError;
 use crate::upstream::Upstream;
 
 /// This edge: its readiness and its upstream.
@@ -64,12 +65,16 @@ impl Edge {
     pub(super) fn known_readiness(&self) -> EdgeReadiness {
         let age = self.cache.sync_age(Uptime::now());
         let proof = self.policy.proof(self.cache.is_on(), age);
+        let down = self.upstream.check().err();
         // Before the first answer nothing is known of the upstream.
-        let is_up = self.upstream.check().is_ok() && age.is_some();
+        let is_up = down.is_none() && self.upstream.has_answered();
         let detail = if self.stopping.load(Ordering::Acquire) {
             Some("This edge is stopping.")
         } else if !is_up && !matches!(proof, "ok" | "stale") {
-            Some("The upstream does not answer.")
+            Some(match down {
+                Some(StoreError::UpstreamRefuses) => "The upstream refuses the credentials of this edge.",
+                _ => "The upstream does not answer.",
+            })
         } else {
             None
         };

@@ -42,6 +42,11 @@ pub enum Error {
     /// The user keeps changing while this runs (503).
     #[error("This user is being changed by others, try again later.")]
     UserChanging,
+    /// The change is made, but this node stops before everybody knows of it (503).
+    #[error(
+        "The change is made, but this node stops before everybody knows of it. Send the request again to wait for that."
+    )]
+    Stopping,
     /// The database failed, or at an edge the upstream (503 or 500).
     #[error(transparent)]
     Store(StoreError),

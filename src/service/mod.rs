@@ -30,6 +30,7 @@ mod tokens;
 use std::ops::Deref;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -207,10 +208,10 @@ impl Service {
         }
     }
 
-    /// From now on [`Service::ready`] reports that it is not ready.
-    pub fn begin_stop(&self) {
+    /// From now on [`Service::ready`] reports that it is not ready. Requests are abandoned after `limit`.
+    pub fn begin_stop(&self, limit: Duration) {
         match &self.role {
-            Role::Node(verbs) => verbs.node.begin_stop(),
+            Role::Node(verbs) => verbs.node.begin_stop(limit),
             Role::Edge(edge) => edge.begin_stop(),
         }
     }

@@ -6,7 +6,8 @@ use diesel::prelude::*;
 use diesel::sql_types::Timestamp as SqlTimestamp;
 
 use super::connection::Conn;
-use super::schema::{audit_log, meta};
+use super::meta::put;
+use super::schema::audit_log;
 use super::{MetaKey, Store, StoreError};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Timestamp;
@@ -46,13 +47,6 @@ impl Store {
     /// Stores the time of a node that trusts its clock, for the next node that starts.
     pub fn store_trusted_time(&self, now: Timestamp) -> Result<(), StoreError> {
         let micros = now.as_micros().to_string();
-        self.write(|conn| {
-            let value = meta::value.eq(&micros);
-            let key = MetaKey::LastTrustedTime.as_str();
-            if diesel::update(meta::table.find(key)).set(value).execute(conn)? == 0 {
-                diesel::insert_into(meta::table).values((meta::key.eq(key), value)).execute(conn)?;
-            }
-            Ok(())
-        })
+        self.write(|conn| put(conn, MetaKey::LastTrustedTime, &micros))
     }
 }

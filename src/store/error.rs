@@ -11,9 +11,20 @@ pub enum StoreError {
     /// The database is known to be down, so no query was sent.
     #[error("the database is not available: {0}")]
     Down(String),
-    /// An edge's upstream cannot be reached, is too slow, or refuses the edge.
+    /// An edge's upstream cannot be reached, is too slow, or gives an answer of no use.
     #[error("the upstream is not available: {0}")]
     Upstream(String),
+    /// An edge's upstream is known to be down, so no request was sent.
+    #[error("the upstream is not available: {0}")]
+    UpstreamDown(String),
+    /// An edge's upstream refuses the edge's own credentials.
+    #[error(
+        "the upstream refuses the credentials of this edge (JETON_UPSTREAM_CLIENT_ID, JETON_UPSTREAM_CLIENT_SECRET)"
+    )]
+    UpstreamRefuses,
+    /// An edge's upstream failed at this request.
+    #[error("the upstream fails: {0}")]
+    UpstreamFails(String),
     /// An edge's upstream, or a proxy before it, refuses to answer for this long: it is asked too often.
     #[error("the upstream is asked too often")]
     Throttled(Duration),
@@ -41,6 +52,12 @@ pub enum StoreError {
     /// A statement failed for another reason: a defect of ours or a damaged database.
     #[error("the database refused a statement: {0}")]
     Failed(String),
+    /// A thread panicked: a defect of ours.
+    #[error("a thread has panicked: {0}")]
+    Panicked(String),
+    /// Too much is asked at once, or a thread gave up before it had answered.
+    #[error("{0}")]
+    Busy(&'static str),
 }
 
 impl StoreError {
@@ -52,6 +69,9 @@ impl StoreError {
             Self::Unavailable(_)
                 | Self::Down(_)
                 | Self::Upstream(_)
+                | Self::UpstreamDown(_)
+                | Self::UpstreamRefuses
+                | Self::Busy(_)
                 | Self::Throttled(_)
                 | Self::ReadOnly(_)
                 | Self::Pooled(_)
@@ -60,12 +80,14 @@ impl StoreError {
         )
     }
 
-    /// The log level for a request that fails with this error. That the database is down or its disk is full is logged
-    /// once by the store itself, because thousands of requests may fail.
+    /// The log level for a request that fails with this error. That the database or the upstream is down, or that the
+    /// disk is full, is logged once where it is noticed, because thousands of requests may fail.
     #[must_use]
     pub const fn level(&self) -> log::Level {
         match self {
-            Self::Disk(_) | Self::Down(_) | Self::Throttled(_) => log::Level::Debug,
+            Self::Disk(_) | Self::Down(_) | Self::UpstreamDown(_) | Self::UpstreamRefuses | Self::Throttled(_) => {
+                log::Level::Debug
+            }
             _ => log::Level::Warn,
         }
     }

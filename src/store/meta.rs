@@ -1,7 +1,10 @@
 //! The `meta` table: single values for the whole database.
 
+use std::time::Duration;
+
 use diesel::prelude::*;
 
+use super::connection::Conn;
 use super::schema::meta;
 use super::{Replaced, Store, StoreError};
 
@@ -18,6 +21,8 @@ pub enum MetaKey {
     HashCosts,
     /// The last trusted time of a node's clock, in microseconds since 1970.
     LastTrustedTime,
+    /// `JETON_REVOCATION_BOUND` of the node that was started last, in milliseconds.
+    RevocationBound,
 }
 
 impl MetaKey {
@@ -28,8 +33,18 @@ impl MetaKey {
             Self::NameKey => "name_key",
             Self::HashCosts => "hash_costs",
             Self::LastTrustedTime => "believed_time",
+            Self::RevocationBound => "revocation_bound",
         }
     }
+}
+
+/// Sets `key`, whether it has a value or not.
+pub(super) fn put(conn: &mut Conn, key: MetaKey, value: &str) -> Result<(), StoreError> {
+    let (key, value) = (key.as_str(), meta::value.eq(value));
+    if diesel::update(meta::table.find(key)).set(value).execute(conn)? == 0 {
+        diesel::insert_into(meta::table).values((meta::key.eq(key), value)).execute(conn)?;
+    }
+    Ok(())
 }
 
 impl Store {
@@ -56,6 +71,26 @@ impl Store {
             Err(StoreError::Taken) => self.meta(key)?.ok_or_else(|| StoreError::Failed("a meta value vanished".into())),
             Err(error) => Err(error),
         }
+    }
+
+    /// The bound of the node that was started last: see [`Store::note_revocation_bound`].
+    pub fn revocation_bound(&self) -> Result<Option<Duration>, StoreError> {
+        let millis = self.meta(MetaKey::RevocationBound)?.and_then(|text| text.parse().ok());
+        Ok(millis.map(Duration::from_millis))
+    }
+
+    /// Notes the bound of a node that starts. Returns the bound that was noted before.
+    pub fn note_revocation_bound(&self, bound: Duration) -> Result<Option<Duration>, StoreError> {
+        let before = self.revocation_bound()?;
+        if before != Some(bound) {
+            let noted = self.write(|conn| put(conn, MetaKey::RevocationBound, &bound.as_millis().to_string()));
+            match noted {
+                // Another node that starts now has noted its own.
+                Ok(()) | Err(StoreError::Taken) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(before)
     }
 
     /// Replaces the check value `old` of the database's secret key by `new`, and retires `old`.

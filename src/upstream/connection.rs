@@ -74,17 +74,17 @@ impl Answer {
 
     /// Why the answer is of no use.
     pub fn error(&self) -> StoreError {
-        // One of the tokens may be the cause. After `Failed` the lookup batcher halves the batch until that token is alone.
+        // One of the tokens may be the cause: the lookup batcher halves the batch until that token is alone.
         if self.status == 500 {
-            return StoreError::Failed("the upstream answers with status 500".into());
+            return StoreError::UpstreamFails("it answers with status 500".into());
         }
         if self.status == 429 {
             return StoreError::Throttled(Duration::from_secs(self.retry_after.unwrap_or(1)));
         }
-        StoreError::Upstream(match self.status {
-            401 | 403 => "it refuses the credentials of this edge (JETON_UPSTREAM_CLIENT_ID)".into(),
-            status => format!("it answers with status {status}"),
-        })
+        match self.status {
+            401 | 403 => StoreError::UpstreamRefuses,
+            status => StoreError::Upstream(format!("it answers with status {status}")),
+        }
     }
 }
 

@@ -82,6 +82,10 @@ impl Forward {
     /// Sends a request. Returns as soon as the head of the answer is there; the body can then be read piece by piece. A
     /// request without `Host` gets that of the server.
     ///
+    /// There is no limit on waiting for the head. A view may work for minutes before it answers, and the server may have
+    /// a limit of its own for that (gunicorn's `timeout`), as the client and a proxy before this one do. A shorter limit
+    /// here would break requests that work without this proxy.
+    ///
     /// # Errors
     /// When there is no connection, or no answer on it.
     pub async fn send(&self, request: Outgoing) -> io::Result<Received> {

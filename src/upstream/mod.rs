@@ -8,8 +8,9 @@ mod forward;
 mod servers;
 mod tls;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::mem::discriminant;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
@@ -71,8 +72,9 @@ struct Inner {
     timeout: Duration,
     /// How old an answer may be.
     max_age: Duration,
-    is_down: AtomicBool,
-    /// When the newest request was sent that was answered, in nanoseconds of uptime; 0: none yet.
+    /// Why the upstream is known to be down; `None`: it is not.
+    down: Mutex<Option<StoreError>>,
+    /// When the newest answer arrived, in nanoseconds of uptime; 0: none yet.
     answered: AtomicU64,
 }
 
@@ -90,7 +92,7 @@ impl Upstream {
             connection: Connection::new(own, is_https)?,
             timeout,
             max_age,
-            is_down: AtomicBool::new(false),
+            down: Mutex::default(),
             answered: AtomicU64::new(0),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -113,23 +115,43 @@ impl Upstream {
         self.inner.connection.replace_credentials(Credentials::new(client_id, secret));
     }
 
-    /// Records whether the changes can be read. While they cannot, nobody waits for an answer.
-    pub fn set_down(&self, is_down: bool) {
-        self.inner.is_down.store(is_down, Ordering::Release);
+    /// Records that the upstream is down, or that it answers. While it is down, nobody waits for an answer. Logs a change
+    /// once, instead of once for each refused request.
+    pub fn set_down(&self, why: Option<StoreError>) {
+        let down = why.map(|error| match error {
+            StoreError::Upstream(why) | StoreError::UpstreamFails(why) => StoreError::UpstreamDown(why),
+            other => other,
+        });
+        let mut known = self.inner.down.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.as_ref().map(discriminant) != down.as_ref().map(discriminant) {
+            match &down {
+                Some(why) => log::warn!("requests are refused for now: {why}"),
+                None => log::info!("the upstream answers again"),
+            }
+        }
+        *known = down;
     }
 
-    /// Whether a request was answered that was sent after `moment`.
+    /// Whether an answer has ever arrived.
+    #[must_use]
+    pub fn has_answered(&self) -> bool {
+        self.inner.answered.load(Ordering::Acquire) > 0
+    }
+
+    /// Whether an answer has arrived after `moment`.
+    #[must_use]
     pub fn has_answered_since(&self, moment: Uptime) -> bool {
         self.inner.answered.load(Ordering::Acquire) > moment.as_nanos()
     }
 
+    fn note_answer(&self) {
+        self.inner.answered.fetch_max(Uptime::now().as_nanos(), Ordering::AcqRel);
+    }
+
     /// # Errors
-    /// [`StoreError::Down`].
+    /// [`StoreError::UpstreamDown`] or [`StoreError::UpstreamRefuses`], while the upstream is known to be down.
     pub fn check(&self) -> Result<(), StoreError> {
-        if self.inner.is_down.load(Ordering::Acquire) {
-            return Err(StoreError::Down("the upstream does not answer".into()));
-        }
-        Ok(())
+        self.inner.down.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
     }
 
     /// Introspects these keys. The results are in their order.
@@ -174,10 +196,17 @@ impl Upstream {
         Ok(answers)
     }
 
-    /// Whether an upstream answers anything, within `deadline`.
-    pub fn ping(&self, deadline: Duration) -> bool {
+    /// Asks about no token, as a probe: whether an upstream answers in the time that a request has.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn ping(&self) -> Result<(), StoreError> {
         let body = json!({ "tokens": [], "edge": true }).to_string();
-        matches!(self.ask(&Request::batch(&body), deadline, |_, _| Ok(())), Ok(()) | Err(StoreError::Throttled(_)))
+        match self.ask(&Request::batch(&body), self.timeout(), |_, _| Ok(())) {
+            // It answers, if only that it is asked too often.
+            Err(StoreError::Throttled(_)) => Ok(()),
+            other => other,
+        }
     }
 
     /// What has changed since a cursor. Every change that was committed before this call is in it, or was before the
@@ -193,7 +222,7 @@ impl Upstream {
             400 | 414 | 431 if after.is_some() => answers::changes(&send(None)?.success()?, false),
             _ => answers::changes(&answer.success()?, after.is_some()),
         });
-        reading.inspect_err(|_| self.inner.servers.leave(at))
+        reading.inspect(|_| self.note_answer()).inspect_err(|_| self.inner.servers.leave(at))
     }
 
     /// Asks one upstream after the other, until one gives an answer that `read` can use. Each gets only a part of the
@@ -216,7 +245,7 @@ impl Upstream {
             let answer = self.inner.connection.send(url, request, time / u32::try_from(left).unwrap_or(u32::MAX));
             match answer.and_then(Answer::success).and_then(|body| read(&body, sent)) {
                 Ok(answer) => {
-                    self.inner.answered.fetch_max(sent.as_nanos(), Ordering::AcqRel);
+                    self.note_answer();
                     return Ok(answer);
                 }
                 Err(error) => failed = Some(error),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{
-    PASSWORD, create_client, create_user, done, introspect, json_of, key_in, login, migrated, refused, try_login,
+    PASSWORD, create_client, create_user, done, introspect, jeton, json_of, key_in, login, migrated, refused, try_login,
 };
 
 use crate::on_both;
@@ -162,7 +162,8 @@ on_both! {
         let printed = done(&jeton, &["token", "list", "amy", "--json"]);
         let tokens = json_of(&printed);
         let names: Vec<&str> = tokens[0].as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(names, ["id", "name", "kind", "scope", "created_at", "expires_at", "last_used_at", "username"]);
+        let facts = ["id", "name", "kind", "scope", "created_at", "expires_at", "last_used_at", "last_used_by"];
+        assert_eq!(names, [&facts[..], &["username"]].concat());
         let summary = |token: &Value| ["kind", "name", "scope"].map(|name| token[name].clone());
         let summaries: Vec<_> = tokens.as_array().unwrap().iter().map(summary).collect();
         assert_eq!(summaries, [[json!("login"), json!(null), json!("")], [json!("named"), json!("ci"), json!("a")],
@@ -233,6 +234,33 @@ on_both! {
         assert_eq!(introspect(&server, &client, &key), json!({"active": false}));
         done(&jeton, &["user", "activate", "amy"]);
         assert_eq!(introspect(&server, &client, &key)["active"], true);
+    }
+}
+
+on_both! {
+    /// Also when it is run without the nodes' settings, and at a node that has another bound than the others.
+    fn whoever_waits_takes_the_larger_bound(db) {
+        let database = TestDatabase::new(db);
+        let short = migrated(&database);
+        create_user(&short, "amy", &[]);
+        let client = create_client(&short, "billing");
+        let earlier = short.serve();
+        let long = jeton(&database).env("JETON_REVOCATION_BOUND", "3s");
+        let later = long.serve();
+        let warning = "JETON_REVOCATION_BOUND is 3s here, and was 1s at the node";
+        assert!(later.stderr().contains(warning), "{}", later.stderr());
+        assert!(!earlier.stderr().contains("JETON_REVOCATION_BOUND"), "{}", earlier.stderr());
+        let bound = Duration::from_secs(3);
+        let since = Instant::now();
+        done(&short, &["token", "create", "-r", "amy", "--wait"]);
+        assert!(since.elapsed() >= bound);
+        let key = login(&earlier, "amy");
+        let since = Instant::now();
+        let revoke = Request::new("POST", "/revoke?wait=true").basic(&client.0, &client.1);
+        assert_eq!(revoke.form(&[("token", &key)]).send(earlier.addr).status, 200);
+        assert!(since.elapsed() >= bound);
+        let another = long.serve();
+        assert!(!another.stderr().contains("JETON_REVOCATION_BOUND"), "{}", another.stderr());
     }
 }
 

@@ -157,7 +157,7 @@ on_both! {
         assert!(output.stderr.contains("user amy can set a password with it once, until "), "{output:?}");
         let server = jeton.serve();
         let page = Request::new("GET", link).send(server.addr);
-        assert!(page.status == 200 && page.text().contains("For amy."), "{page:?}");
+        assert!(page.status == 200 && page.text().contains("For <bdi>amy</bdi>."), "{page:?}");
         assert!(refused(&jeton, &["user", "password-link", "amy", "--expires-in", "8d"]).contains("less than or equal to 7d."));
         assert_eq!(refused(&jeton, &["user", "password-link", "nobody"]), "error: user nobody does not exist");
         done(&jeton, &["user", "deactivate", "amy"]);

@@ -17,6 +17,8 @@ pub enum To {
     Late(usize, Duration),
     /// It is refused with 503.
     Nobody,
+    /// It is answered with 500.
+    Failing,
 }
 
 /// Chooses by the request's target, and the number of its connection.
@@ -90,10 +92,8 @@ fn pass(
     let (server, delay) = match route(target, number) {
         To::Server(server) => (server, None),
         To::Late(server, delay) => (server, Some(delay)),
-        To::Nobody => {
-            let refusal = "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-            return client.write_all(refusal.as_bytes()).ok();
-        }
+        To::Nobody => return refuse(&mut client, "503 Service Unavailable"),
+        To::Failing => return refuse(&mut client, "500 Internal Server Error"),
     };
     let mut server = TcpStream::connect(servers[server]).ok()?;
     server.write_all(&request[..head]).ok()?;
@@ -106,4 +106,9 @@ fn pass(
         std::thread::sleep(delay);
     }
     client.write_all(&answer).ok()
+}
+
+fn refuse(client: &mut TcpStream, status: &str) -> Option<()> {
+    let refusal = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+    client.write_all(refusal.as_bytes()).ok()
 }

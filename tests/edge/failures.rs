@@ -3,16 +3,12 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use super::{BOUND, Chain, RECOVERY, edge_of, introspect, url, verify, wait_until_cached};
+use super::{BOUND, Chain, RECOVERY, edge_of, introspect, ready, url, verify, wait_until_cached};
 use crate::commands::done;
 use crate::support::app::Kind;
 use crate::support::eventually;
 use crate::support::http::Request;
 use crate::support::process::Serving;
-
-fn ready(server: &Serving) -> u16 {
-    Request::new("GET", "/readyz").send(server.addr).status
-}
 
 /// Until the bound is over an edge answers from memory, and then nobody gets an answer. It recovers by itself, and knows
 /// what has changed meanwhile.
@@ -39,7 +35,7 @@ fn without_its_upstream_an_edge_refuses_after_the_bound_and_recovers() {
             None
         });
         assert_eq!(verify(edge, &key).status, 503);
-        eventually("not ready", RECOVERY, || (ready(edge) == 503).then_some(()));
+        eventually("not ready", RECOVERY, || (ready(edge).status == 503).then_some(()));
         // Nobody waits for an upstream that is known to be down.
         eventually("a refusal at once", RECOVERY, || {
             let asked = Instant::now();
@@ -50,7 +46,7 @@ fn without_its_upstream_an_edge_refuses_after_the_bound_and_recovers() {
     chain.node.signal("CONT");
     for edge in chain.edges() {
         eventually("an answer", RECOVERY, || {
-            (ready(edge) == 200 && introspect(edge, &chain.client, &key).status == 200).then_some(())
+            (ready(edge).status == 200 && introspect(edge, &chain.client, &key).status == 200).then_some(())
         });
     }
     chain.wait_until_cached(&key);
@@ -81,11 +77,11 @@ fn an_edge_starts_without_an_upstream() {
     let (client, own) =
         (crate::commands::create_client(&jeton, "billing"), crate::commands::create_client(&jeton, "edge"));
     let edge = edge_of(&[&format!("http://{addr}")], &own).edge();
-    assert_eq!((introspect(&edge, &client, "x").status, ready(&edge)), (503, 503));
+    assert_eq!((introspect(&edge, &client, "x").status, ready(&edge).status), (503, 503));
     assert_eq!(Request::new("GET", "/healthz").send(edge.addr).status, 200);
     let _node = jeton.serve();
     eventually("an answer", RECOVERY, || (introspect(&edge, &client, "x").status == 200).then_some(()));
-    eventually("ready", RECOVERY, || (ready(&edge) == 200).then_some(()));
+    eventually("ready", RECOVERY, || (ready(&edge).status == 200).then_some(()));
 }
 
 /// One that is dead, one that hangs, or both: the edge finds the one that answers. Its cursor is good there.
@@ -140,7 +136,29 @@ fn an_edge_whose_own_secret_is_refused_answers_nobody_until_it_has_the_new_one()
     let new = done(&chain.jeton, &["client", "rotate", "edge"]);
     eventually("a refusal", RECOVERY, || (introspect(&edge, &chain.client, "x").status == 503).then_some(()));
     eventually("why", RECOVERY, || edge.stderr().contains("refuses the credentials of this edge").then_some(()));
+    eventually("the same from /readyz", RECOVERY, || {
+        (ready(&edge).json()["detail"] == "The upstream refuses the credentials of this edge.").then_some(())
+    });
+    assert!(!edge.stderr().contains("database"), "{}", edge.stderr());
     std::fs::write(&file, new.trim()).unwrap();
     edge.signal("HUP");
     eventually("an answer", RECOVERY, || (introspect(&edge, &chain.client, "x").status == 200).then_some(()));
+}
+
+/// Its requests have timed out meanwhile, and its upstream was never down.
+#[test]
+fn an_edge_that_was_stopped_for_a_while_answers_at_once() {
+    let chain = Chain::start(Kind::Sqlite);
+    let (key, _) = chain.user("alice", &[]);
+    wait_until_cached(&chain.edge, &chain.client, &key);
+    for _ in 0..3 {
+        chain.edge.signal("STOP");
+        std::thread::sleep(BOUND * 3 / 2);
+        chain.edge.signal("CONT");
+        let since = Instant::now();
+        while since.elapsed() < BOUND {
+            let answer = introspect(&chain.edge, &chain.client, &key);
+            assert_eq!(answer.status, 200, "{:?} after the pause", since.elapsed());
+        }
+    }
 }

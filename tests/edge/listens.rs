@@ -50,7 +50,7 @@ fn an_edge_listens_on_a_unix_socket() {
     let chain = Chain::start(Kind::Sqlite);
     let (key, _) = chain.user("alice", &[]);
     let (edge, socket) = edge_on_a_socket(&chain);
-    let _running = edge.spawn(&["edge"], Stdio::null());
+    let running = edge.spawn(&["edge"], Stdio::null());
     let request = Request::new("GET", "/auth/verify").token(&key).bytes(chain.node.addr);
     let answer = eventually("an answer over the socket", RECOVERY, || {
         let mut stream = UnixStream::connect(&socket).ok()?;
@@ -60,6 +60,9 @@ fn an_edge_listens_on_a_unix_socket() {
         text.starts_with("HTTP/1.1 200").then_some(text)
     });
     assert!(answer.contains("x-auth-user: alice\r\n"), "{answer}");
+    running.signal("TERM");
+    assert_eq!(running.output().status, 0);
+    assert!(!socket.exists(), "a stop leaves no socket behind");
 }
 
 /// The certificate is checked against those that the system trusts.

@@ -109,6 +109,10 @@ fn verify(server: &Serving, token: &str) -> Answer {
     Request::new("GET", "/auth/verify").token(token).send(server.addr)
 }
 
+fn ready(server: &Serving) -> Answer {
+    Request::new("GET", "/readyz").send(server.addr)
+}
+
 /// A number of `/metrics`.
 #[track_caller]
 fn metric(server: &Serving, name: &str) -> f64 {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::balancer::{Balancer, To};
-use super::{Chain, RECOVERY, edge_of, introspect, metric, wait_until_cached};
+use super::{Chain, RECOVERY, edge_of, introspect, metric, ready, wait_until_cached};
 use crate::on_both;
 use crate::support::app::TestDatabase;
 use crate::support::eventually;
@@ -50,8 +50,7 @@ on_both! {
         let chain = Chain::on(TestDatabase::migrated(db));
         let balancer = Balancer::start(vec![chain.node.addr]);
         balancer.route(|target, _| if is_changes(target) { To::Nobody } else { To::Server(0) });
-        // A refusal counts as quick within a part of the bound, which a busy machine needs.
-        let edge = edge_of(&[&balancer.url()], &chain.own).env("JETON_REVOCATION_BOUND", "30s").edge();
+        let edge = edge_of(&[&balancer.url()], &chain.own).edge();
         let (key, _) = chain.user("alice", &[]);
         let ask = || introspect(&edge, &chain.client, &key);
         eventually("an answer", RECOVERY, || (ask().status == 200).then_some(()));
@@ -60,7 +59,50 @@ on_both! {
             assert_eq!(ask().json()["active"], true);
         }
         assert_eq!(metric(&edge, "jeton_cache_hits_total").to_string(), "0");
+        assert_eq!(ready(&edge).status, 200, "it answers");
         balancer.route(|_, _| To::Server(0));
         wait_until_cached(&edge, &chain.client, &key);
+    }
+
+    /// Nobody has asked the edge anything when it notices that it cannot read the changes. Then it asks its upstream.
+    fn an_upstream_whose_changes_hang_is_asked_each_time(db) {
+        let chain = Chain::on(TestDatabase::migrated(db));
+        let balancer = Balancer::start(vec![chain.node.addr]);
+        let edge = edge_of(&[&balancer.url()], &chain.own).edge();
+        let (_, key) = chain.user("alice", &[]);
+        wait_until_cached(&edge, &chain.client, &key);
+        balancer.route(|target, _| if is_changes(target) { To::Late(0, RECOVERY * 4) } else { To::Server(0) });
+        eventually("no proof", RECOVERY, || edge.stderr().contains("the cache is off for now").then_some(()));
+        let since = Instant::now();
+        while since.elapsed() < BOUND * 2 {
+            assert_eq!(introspect(&edge, &chain.client, &key).status, 200, "{}", edge.stderr());
+            assert_eq!(ready(&edge).status, 200);
+        }
+        balancer.route(|_, _| To::Server(0));
+        wait_until_cached(&edge, &chain.client, &key);
+        // When nothing is answered, nobody waits for it.
+        balancer.route(|_, _| To::Late(0, RECOVERY * 4));
+        eventually("a refusal at once", RECOVERY, || {
+            let asked = Instant::now();
+            let answer = introspect(&edge, &chain.client, &key);
+            (answer.status == 503 && asked.elapsed() < Duration::from_millis(100)).then_some(())
+        });
+        balancer.route(|_, _| To::Server(0));
+        eventually("an answer", RECOVERY, || (introspect(&edge, &chain.client, &key).status == 200).then_some(()));
+        wait_until_cached(&edge, &chain.client, &key);
+    }
+
+    /// Its log speaks of the upstream.
+    fn an_upstream_that_fails_is_no_database(db) {
+        let chain = Chain::on(TestDatabase::migrated(db));
+        let balancer = Balancer::start(vec![chain.node.addr]);
+        balancer.route(|_, _| To::Failing);
+        let edge = edge_of(&[&balancer.url()], &chain.own).edge();
+        let why = "the upstream fails: it answers with status 500";
+        eventually("why", RECOVERY, || edge.stderr().contains(why).then_some(()));
+        eventually("a refusal", RECOVERY, || (introspect(&edge, &chain.client, "x").status == 503).then_some(()));
+        let why = "requests are refused for now: the upstream is not available: it answers with status 500";
+        assert!(edge.stderr().contains(why), "{}", edge.stderr());
+        assert!(!edge.stderr().contains("database"), "{}", edge.stderr());
     }
 }

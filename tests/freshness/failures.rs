@@ -100,7 +100,9 @@ fn a_resumed_node_answers_requests_that_waited_for_it_from_the_database() {
     node.signal("STOP");
     done(&nodes.jeton, &["token", "create", "-r", "a"]);
     std::thread::sleep(2 * BOUND);
-    kept.iter().for_each(|one| one.send().unwrap());
+    for one in &kept {
+        one.send().unwrap();
+    }
     node.signal("CONT");
     let answers: Vec<_> = kept.iter_mut().map(|one| one.answer().unwrap().1).collect();
     assert_eq!(answers, ["{\"active\":false}"; 16]);

@@ -56,6 +56,32 @@ fn a_socket_of_a_running_server_is_not_replaced() {
 }
 
 #[test]
+fn a_stop_removes_the_sockets_that_are_still_the_server_s() {
+    let jeton = bare();
+    let metrics = jeton.dir.path().join("metrics.sock");
+    let (jeton, path) = on_socket(jeton.env("JETON_METRICS_LISTEN", format!("unix:{}", metrics.display())));
+    let stopped = |meanwhile: &dyn Fn()| {
+        let server = jeton.spawn(&["serve"], Stdio::null());
+        listening(&server);
+        meanwhile();
+        server.signal("TERM");
+        assert_eq!(server.output().status, 0);
+    };
+    stopped(&|| assert!(Path::new(&path).exists() && metrics.exists()));
+    assert!(!Path::new(&path).exists() && !metrics.exists(), "a stop leaves no socket behind");
+    // Another process has taken its place, or a file.
+    let other = jeton.dir.path().join("other.sock");
+    let _other = UnixListener::bind(&other).unwrap();
+    stopped(&|| {
+        fs::rename(&other, &path).unwrap();
+        fs::remove_file(&metrics).unwrap();
+        fs::write(&metrics, "mine").unwrap();
+    });
+    assert!(std::os::unix::net::UnixStream::connect(&path).is_ok(), "the other one's socket stays");
+    assert_eq!(fs::read_to_string(&metrics).unwrap(), "mine");
+}
+
+#[test]
 fn a_file_that_is_not_a_socket_is_never_removed() {
     let (jeton, path) = on_socket(bare());
     fs::write(&path, "precious").unwrap();

@@ -5,8 +5,10 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use super::LIMIT;
-use crate::commands::{PASSWORD, create_user, jeton, migrated};
+use crate::commands::{PASSWORD, create_client, create_user, done, jeton, key_in, login, migrated};
 use crate::on_both;
 use crate::support::app::TestDatabase;
 use crate::support::eventually;
@@ -42,6 +44,55 @@ fn wait_until_port_closed(server: &Serving) {
 }
 
 on_both! {
+    /// The wait would end after the stop: the client learns that, and that the change is made.
+    fn a_request_that_waits_longer_than_the_stop_is_answered(db) {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database).env("JETON_REVOCATION_BOUND", "1h").env("JETON_SHUTDOWN_TIMEOUT", "20s");
+        create_user(&jeton, "amy", &["--superuser"]);
+        let client = create_client(&jeton, "billing");
+        let server = jeton.serve();
+        let (admin, key) = (login(&server, "amy"), key_in(&done(&jeton, &["token", "create", "amy", "--name", "ci"]), "amy"));
+        let requests = [
+            Request::new("POST", "/revoke?wait=true").basic(&client.0, &client.1).form(&[("token", &key)]),
+            Request::new("PATCH", "/admin/users/amy?wait=true").token(&admin).json(&json!({"email": "amy@example.com"})),
+        ];
+        let addr = server.addr;
+        let waiting = requests.map(|request| std::thread::spawn(move || request.send(addr)));
+        eventually("both changes", LIMIT, || {
+            let user = Request::new("GET", "/admin/users/amy").token(&admin).send(addr).json();
+            let revoke = Request::new("GET", "/me").token(&key).send(addr);
+            (user["email"] == "amy@example.com" && revoke.status == 401).then_some(())
+        });
+        let since = Instant::now();
+        server.signal("TERM");
+        let [revoked, changed] = waiting.map(|answer| answer.join().unwrap());
+        assert_eq!(server.wait(LIMIT).code(), Some(0));
+        assert!(since.elapsed() < PROMPT, "{:?}", since.elapsed());
+        let sentence = "The change is made, but this node stops before everybody knows of it. Send the request again to wait for that.";
+        for answer in [&revoked, &changed] {
+            assert_eq!((answer.status, answer.header("retry-after").as_deref()), (503, Some("1")), "{answer:?}");
+        }
+        assert_eq!(revoked.json(), json!({"error": "temporarily_unavailable", "error_description": sentence}));
+        assert_eq!(changed.json(), json!({"detail": sentence}));
+    }
+
+    /// The stop waits for it as for any other request.
+    fn a_request_that_waits_for_less_than_the_stop_is_finished(db) {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database).env("JETON_REVOCATION_BOUND", "3s");
+        create_user(&jeton, "amy", &[]);
+        let server = jeton.serve();
+        let (key, addr) = (login(&server, "amy"), server.addr);
+        let logout = Request::new("POST", "/logout/?wait=true").token(&key);
+        let (since, waiting) = (Instant::now(), std::thread::spawn(move || logout.send(addr)));
+        eventually("the logout", LIMIT, || {
+            (Request::new("GET", "/me").token(&key).send(addr).status == 401).then_some(())
+        });
+        server.signal("TERM");
+        assert_eq!(waiting.join().unwrap().status, 204);
+        assert!(since.elapsed() >= Duration::from_secs(3));
+    }
+
     fn an_open_request_is_answered_and_no_new_connection_is_accepted(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);

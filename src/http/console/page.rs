@@ -169,7 +169,7 @@ fn status_and_sentence(error: &Error) -> (StatusCode, String) {
         Error::Conflict(sentence) => (StatusCode::CONFLICT, sentence.clone()),
         Error::Throttled(wait) => (StatusCode::TOO_MANY_REQUESTS, throttled(*wait)),
         Error::Busy => (StatusCode::SERVICE_UNAVAILABLE, "Too many logins at once, try again later.".into()),
-        Error::UserChanging => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+        Error::UserChanging | Error::Stopping => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
         Error::Store(StoreError::Disk(_)) => {
             let sentence =
                 "Nothing can be changed now, because the database's disk is full. Try again when there is space.";

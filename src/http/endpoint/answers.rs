@@ -121,7 +121,8 @@ impl Operation {
     pub fn needs_database(self) -> Self {
         self.refuses(
             503,
-            "The database does not answer, too many requests wait, or others keep changing the user.",
+            "The database does not answer, too many requests wait, others keep changing the user, or the node stops \
+             before the wait is over.",
             UNAVAILABLE,
         )
         .with(Header::RetryAfter)
@@ -156,7 +157,8 @@ impl Operation {
             boolean(),
             "Answer only after `JETON_REVOCATION_BOUND`: from then on no node, and nobody who follows `/changes`, calls a \
              token active that this request has ended. The exception is a node that cannot reach the database: it may \
-             answer from memory for as long as `JETON_STALE_IF_ERROR` says.",
+             answer from memory for as long as `JETON_STALE_IF_ERROR` says. A node that stops earlier answers 503; the \
+             change is made.",
         )
     }
 

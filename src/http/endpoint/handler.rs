@@ -25,7 +25,7 @@ pub struct Incoming {
     payload: Option<web::Payload>,
 }
 
-/// Whether the answer waits for `JETON_REVOCATION_BOUND`. From then on no node, and nobody who follows `/changes`,
+/// Whether the answer waits for the revocation bound (`service/node/revocation_bound.rs`). From then on no node, and nobody who follows `/changes`,
 /// calls a token active that the request has revoked; only a node that cannot reach its database may do so, for
 /// `JETON_STALE_IF_ERROR` longer. Any value but "false" and the like asks for it, because waiting only delays the
 /// answer.
@@ -141,7 +141,8 @@ pub async fn serve(handler: AnyHandler, rules: Rules, request: HttpRequest, payl
     })?;
     if waits && answer.status().is_success() {
         let state = original.app_data::<State>().expect("every application has its state");
-        actix_rt::time::sleep(state.service.policy.revocation_bound).await;
+        let known = state.service.node.wait_until_known().await;
+        known.map_err(if rules.refuses_as_oauth { HttpError::OAuthService } else { HttpError::Service })?;
     }
     // A handler may answer other methods of its path too. `HEAD` is served where `GET` is.
     let asked = if *original.method() == Method::HEAD { &Method::GET } else { original.method() };
@@ -158,6 +159,8 @@ pub struct Rules {
     pub method: Method,
     /// Whether it may revoke tokens, and so takes `wait`.
     pub revokes: bool,
+    /// Whether it refuses in OAuth's form.
+    pub refuses_as_oauth: bool,
     /// The largest body that it accepts, in bytes.
     pub body_limit: usize,
     /// The status of the answer that holds a secret, and so has `no-store`.

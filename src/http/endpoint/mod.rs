@@ -54,6 +54,7 @@ impl Endpoint {
         let rules = Rules {
             method: operation.method.clone(),
             revokes: operation.revokes,
+            refuses_as_oauth: H::ACCESS.refuses_as_oauth(),
             body_limit: operation.body_limit,
             secret_status: operation.secret_status,
         };

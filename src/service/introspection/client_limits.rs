@@ -156,7 +156,7 @@ impl Introspect {
             }
             Err(Stopped::Busy | Stopped::Unclear) => {
                 let why = "too many credentials of one network are being checked";
-                return Err(Error::Store(StoreError::Unavailable(why.into())));
+                return Err(Error::Store(StoreError::Busy(why)));
             }
         };
         if admitted.is_none() {

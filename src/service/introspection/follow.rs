@@ -9,12 +9,14 @@
 //! Answers are applied in the order of their requests. An answer that comes after the answer to a later request is
 //! ignored, because it tells nothing new.
 
+mod probe;
 #[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use self::probe::Probe;
 use super::feed::ChangeFeed;
 use crate::domain::time::Uptime;
 use crate::service::Policy;
@@ -43,6 +45,7 @@ pub struct Follow {
     cache: Arc<Cache>,
     feed: Arc<ChangeFeed>,
     bound: Duration,
+    probe: Probe,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -80,6 +83,7 @@ impl Drop for Following {
     fn drop(&mut self) {
         self.0.lock().is_stopped = true;
         self.0.changed.notify_all();
+        self.0.probe.stop();
     }
 }
 
@@ -90,6 +94,7 @@ impl Follow {
             cache: Arc::clone(cache),
             feed: Arc::clone(feed),
             bound: policy.revocation_bound,
+            probe: Probe::new(upstream),
             state: Mutex::default(),
             changed: Condvar::new(),
         }
@@ -101,6 +106,8 @@ impl Follow {
     /// When a thread cannot be started.
     pub fn start(self: &Arc<Self>) -> std::io::Result<Following> {
         let following = Following(Arc::clone(self));
+        let this = Arc::clone(self);
+        std::thread::Builder::new().name("probe".into()).spawn(move || this.probe.run())?;
         for number in 0..THREADS {
             let this = Arc::clone(self);
             std::thread::Builder::new().name(format!("follow-{number}")).spawn(move || this.run())?;
@@ -139,18 +146,14 @@ impl Follow {
                     let (cursor, deadline) = (state.cursor.clone(), self.deadline(state.failures));
                     drop(state);
                     let reading = catch_panic(|| self.upstream.changes(cursor.as_ref(), deadline));
-                    let reading = reading.unwrap_or_else(|| Err(StoreError::Failed("a panic".into())));
+                    let reading =
+                        reading.unwrap_or_else(|| Err(StoreError::Panicked("the reading of the changes".into())));
                     let was_quick = Uptime::now().since(sent) < self.bound / REQUESTS_PER_BOUND;
-                    // An upstream that at once refuses `/changes` may still answer other requests.
-                    let answers_others = match &reading {
-                        Ok(_) | Err(StoreError::Throttled(_)) => true,
-                        Err(_) => was_quick && self.upstream.ping(deadline),
-                    };
                     state = self.lock();
                     state.requests -= 1;
                     match reading {
                         Ok(reading) => self.apply(&mut state, reading, sent),
-                        Err(error) => self.fail(&mut state, &error, sent, was_quick, answers_others),
+                        Err(error) => self.fail(&mut state, &error, sent, was_quick),
                     }
                     self.changed.notify_all();
                 }
@@ -179,14 +182,14 @@ impl Follow {
         state.cursor = Some(reading.cursor.clone());
         state.applied = Some(sent);
         self.feed.apply(&self.cache, reading, sent);
-        self.upstream.set_down(false);
+        self.upstream.set_down(None);
         if state.warned {
             log::info!("the cache is on again");
         }
         (state.failures, state.paused_until, state.warned) = (0, None, false);
     }
 
-    fn fail(&self, state: &mut State, error: &StoreError, sent: Uptime, was_quick: bool, answers_others: bool) {
+    fn fail(&self, state: &mut State, error: &StoreError, sent: Uptime, was_quick: bool) {
         // A later request was answered, perhaps by another upstream.
         if state.is_stopped || state.applied >= Some(sent) {
             return;
@@ -197,8 +200,7 @@ impl Follow {
         if state.failures < servers || (state.failures == 1 && was_quick) {
             return;
         }
-        // If only `/changes` is slow, the upstream is not down.
-        self.upstream.set_down(!answers_others && !self.upstream.has_answered_since(sent));
+        self.probe.start();
         if state.failures.is_multiple_of(servers) {
             state.paused_until = Some(Uptime::now().after(RETRY));
         }

@@ -96,7 +96,7 @@ impl<K: Clone + Send + 'static, V: Send + 'static> LookupBatcher<K, V> {
         let (reply, answer) = oneshot::channel();
         let request = Request { question, since: Stopwatch::start(), reply };
         self.queue.change(|requests, waiting| ((), requests.push(request, waiting.timed > 0)));
-        answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the lookup was abandoned".into())))
+        answer.await.unwrap_or_else(|_| Err(StoreError::Busy("the lookup was abandoned")))
     }
 }
 
@@ -158,13 +158,15 @@ impl<K: Clone, V> Worker<K, V> {
         let since = Stopwatch::start();
         let mut found = (self.ask)(&questions);
         // Retried once, because an idle connection may have died. A slow database gets no second try.
-        let is_final = |error: &StoreError| matches!(error, StoreError::Down(_) | StoreError::Throttled(_));
+        let is_final = |error: &StoreError| {
+            matches!(error, StoreError::Down(_) | StoreError::UpstreamRefuses | StoreError::Throttled(_))
+        };
         let is_retryable = |error: &StoreError| error.is_transient() && !is_final(error);
         if matches!(&found, Err(error) if is_retryable(error)) && since.elapsed() < self.timeout / 4 {
             found = (self.ask)(&questions);
         }
         // An unreadable row must fail its own lookup only: the batch is halved until that row is alone.
-        if matches!(found, Err(StoreError::Failed(_))) && batch.len() > 1 {
+        if matches!(found, Err(StoreError::Failed(_) | StoreError::UpstreamFails(_))) && batch.len() > 1 {
             let others = batch.split_off(batch.len() / 2);
             self.answer(batch);
             return self.answer(others);

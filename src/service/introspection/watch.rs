@@ -90,7 +90,10 @@ impl Watcher {
         let keeps_running = |pause| matches!(stopped.recv_timeout(pause), Err(RecvTimeoutError::Timeout));
         loop {
             let result = catch_panic(|| self.follow(&keeps_running));
-            let Err(error) = result.unwrap_or_else(|| Err(StoreError::Failed("a panic".into()))) else { return };
+            let Err(error) = result.unwrap_or_else(|| Err(StoreError::Panicked("the reading of the changes".into())))
+            else {
+                return;
+            };
             // When the node stops, the database may be closed already; that is no error.
             if !keeps_running(Duration::ZERO) {
                 return;

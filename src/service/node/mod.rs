@@ -10,11 +10,13 @@ mod nodes;
 mod overview;
 mod purge;
 mod reload;
+mod revocation_bound;
 mod search_index;
 mod stopping;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+
+use tokio::sync::watch;
 
 use super::base::Base;
 use super::cache::Cache;
@@ -22,7 +24,7 @@ use super::counted_hashes::CountedHashes;
 use super::database::Database;
 use super::metrics::Metrics;
 use super::policy::Policy;
-use crate::domain::time::{Clock, Timestamp};
+use crate::domain::time::{Clock, Timestamp, Uptime};
 pub use clock_watch::ClockState;
 use clock_watch::ClockWatch;
 use health::Health;
@@ -40,7 +42,8 @@ pub struct Node {
     metrics: Arc<Metrics>,
     cache: Arc<Cache>,
     counted_hashes: Arc<CountedHashes>,
-    stopping: AtomicBool,
+    /// When a stop that has begun ends at the latest.
+    stops_at: watch::Sender<Option<Uptime>>,
     health: Health,
     clock_watch: ClockWatch,
     introspection_hours: IntrospectionHours,
@@ -56,7 +59,7 @@ impl Node {
             metrics: Arc::clone(&base.metrics),
             cache: Arc::clone(cache),
             counted_hashes: Arc::clone(counted_hashes),
-            stopping: AtomicBool::new(false),
+            stops_at: watch::Sender::new(None),
             health: Health::default(),
             clock_watch: ClockWatch::default(),
             introspection_hours: IntrospectionHours::default(),

@@ -44,7 +44,7 @@ on_both! {
             let answer = update(&app, &id, &sam, &body);
             assert_eq!(answer.status, 200, "{body}: {answer:?}");
             let names: Vec<String> = answer.json().as_object().unwrap().keys().cloned().collect();
-            assert_eq!(names, ["id", "name", "kind", "scope", "created_at", "expires_at", "last_used_at"]);
+            assert_eq!(names, ["id", "name", "kind", "scope", "created_at", "expires_at", "last_used_at", "last_used_by"]);
             assert_eq!(answer.json()["expires_at"].is_null(), lives.is_none(), "{body}: {answer:?}");
             let end = app.introspect(&key).get("exp").map(|end| end.as_i64().unwrap() - created);
             assert_eq!(end, lives, "at once, although the answer before was remembered: {body}");
