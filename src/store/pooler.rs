@@ -42,15 +42,24 @@ pub fn begin(settings: &str, timeline: Option<u32>) -> String {
     format!("{settings}{}", check.unwrap_or_default())
 }
 
+/// How often two connections are compared. Other clients of the pooler may take sessions in between, so that by chance each
+/// of the two gets the same session again.
+const COMPARISONS: usize = 5;
+
 /// Whether two open connections share a session, or one of them uses two. In this order of queries the result does not
 /// depend on which session the pooler takes next.
 pub fn shares_sessions(one: &mut PgConnection, other: &mut PgConnection) -> Result<bool, StoreError> {
-    let mut sessions = [0; 4];
-    for (at, session) in sessions.iter_mut().enumerate() {
-        *session = session_of(if at == 0 || at == 3 { one } else { other })?;
+    for _ in 0..COMPARISONS {
+        let mut sessions = [0; 4];
+        for (at, session) in sessions.iter_mut().enumerate() {
+            *session = session_of(if at == 0 || at == 3 { one } else { other })?;
+        }
+        let [first, second, third, fourth] = sessions;
+        if first == second || first != fourth || second != third {
+            return Ok(true);
+        }
     }
-    let [first, second, third, fourth] = sessions;
-    Ok(first == second || first != fourth || second != third)
+    Ok(false)
 }
 
 /// Checks that a transaction may have several statements. A pooler in statement mode ends the connection when one
