@@ -30,7 +30,7 @@ impl Introspect {
         let after = after.map(Cursor::presented);
         let (newest, in_memory) = self.feed.recent(after.as_ref());
         let Some(cursor) = newest else {
-            return Err(Error::Store(StoreError::Unavailable("the change log has not been read yet".into())));
+            return Err(Error::Store(StoreError::Busy("the changes have not been read yet")));
         };
         let Some(after) = after else { return Ok(Feed { cursor, changes: Some(Vec::new()) }) };
         let changes = match in_memory.or_else(|| self.after_cursor_of_another_node(&after)) {
