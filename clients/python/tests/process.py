@@ -104,10 +104,10 @@ class Process:
         assert self._process is not None
         self._process.send_signal(number)
 
-    def key(self, name: str = "of the tests") -> str:
+    def key(self, name: str = "of the tests", **fields: object) -> str:
         """A new token of the admin's."""
         with self._http() as http:
-            body = {"name": name}
+            body = {"name": name, **fields}
             answer = http.post(f"/admin/users/{ADMIN}/tokens/", json=body, headers={"Authorization": f"Token {self.admin}"})
         assert answer.status_code == 201, answer.text
         key = answer.json()["token"]

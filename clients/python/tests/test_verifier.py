@@ -339,16 +339,15 @@ def test_an_answer_that_jeton_would_not_give_is_none(verify: Verify, server: Ser
 
 
 def test_a_token_ends_when_jeton_says_so_and_not_by_the_clock_of_the_service(
-    verify: Verify, jeton: Jeton, monkeypatch: pytest.MonkeyPatch
+    verify: Verify, process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Over the database of these tests, whichever it is."""
     now = time.time
-    verifier, name = verify(URL, CLIENT_ID, CLIENT_SECRET), jeton.user()["username"]
+    verifier = verify(process.url)
     verifier.introspect(UNKNOWN)
     within(60, lambda: memory_of(verifier).has_proof())
     for offset in (-3600, 3600):
         monkeypatch.setattr(time, "time", lambda: now() + offset)
-        key, remembered, begun = jeton.key(name, expires_in=6), False, time.monotonic()
+        key, remembered, begun = process.key(expires_in=6), False, time.monotonic()
         while verifier.introspect(key).active:
             remembered = remembered or remembers(verifier, key)
             assert time.monotonic() - begun < 30, "it has ended long ago"
