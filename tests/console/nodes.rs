@@ -75,7 +75,8 @@ on_both! {
 
 #[test]
 fn other_nodes_are_listed_by_their_sessions_and_older_versions_are_marked() {
-    let app = App::start(Kind::Postgres);
+    // The other node purges sessions that have ended by the real clock.
+    let app = App::on(TestDatabase::migrated(Kind::Postgres).into(), Clock::System, &[]);
     app.wait_until_synced();
     assert!(!Visit::by(&app, ADMIN).page("/console/").contains("whose node is not known"));
     let other = jeton(&app.database).serve();
