@@ -67,6 +67,7 @@ impl Command {
             Self::User(command) => command.wait(),
             Self::Token(command) => command.wait(),
             Self::Client(command) => command.wait(),
+            Self::Import(command) => command.wait(),
             _ => Wait::NO,
         }
     }

@@ -8,6 +8,7 @@ use super::{
     PASSWORD, create_client, create_user, done, introspect, jeton, json_of, key_in, login, migrated, refused, try_login,
 };
 
+use crate::import::fixture;
 use crate::on_both;
 use crate::support::app::{Kind, TestDatabase};
 use crate::support::http::Request;
@@ -269,6 +270,8 @@ on_both! {
 fn a_command_with_wait_ends_after_the_bound() {
     let database = TestDatabase::new(Kind::Sqlite);
     let jeton = migrated(&database).env("JETON_REVOCATION_BOUND", "1500ms");
+    let project = fixture(Kind::Sqlite);
+    done(&jeton, &["import", "django", "--from", &project.url]);
     create_user(&jeton, "amy", &[]);
     create_client(&jeton, "billing");
     let id = |name: &str| {
@@ -280,7 +283,9 @@ fn a_command_with_wait_ends_after_the_bound() {
     let id = id("ci");
     for arguments in [
         ["token", "create", "-r", "amy", "--wait"].as_slice(),
+        &["token", "update", &id, "--expires-in", "1h", "--wait"],
         &["user", "update", "amy", "--staff", "--wait"],
+        &["import", "django", "--from", &project.url, "--update", "--wait"],
         &["token", "revoke", &id, "--wait"],
         &["token", "revoke", "--all", "--yes", "--wait"],
         &["user", "deactivate", "amy", "--wait"],

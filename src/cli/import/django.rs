@@ -8,6 +8,7 @@ use clap::Args;
 use super::Bar;
 use super::summary::Summary;
 use crate::cli::progress::bar;
+use crate::cli::wait::Wait;
 use crate::cli::{Failure, with_service_on};
 use crate::config::{Config, PASSWORD_IN_ARGUMENT};
 use crate::domain::database_url::DatabaseUrl;
@@ -31,7 +32,9 @@ they are, but with --update names, e-mail addresses, flags, groups and hashes th
 changed there, and not here, follow, and tokens without an end take the source's. \
 Give the same flags each time.";
 
+// The short help would be longer than a screen with each option.
 #[derive(Args)]
+#[command(mut_arg("wait", |wait| wait.hide_short_help(true)))]
 pub struct DjangoArguments {
     /// Django's database, or a file of dumpdata
     ///
@@ -120,6 +123,8 @@ pub struct DjangoArguments {
     /// Print what would be imported, no more
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    pub wait: Wait,
 }
 
 pub fn import_django(arguments: DjangoArguments, config: &Config) -> Result<(), Failure> {

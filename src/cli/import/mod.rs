@@ -10,6 +10,7 @@ use indicatif::ProgressBar;
 use super::Failure;
 use super::output::visible;
 use super::progress::{bar, number};
+use super::wait::Wait;
 use crate::config::Config;
 use crate::service::{Progress, UnusableHashes};
 
@@ -22,6 +23,17 @@ pub enum ImportCommand {
     /// Users, groups and tokens of a Django project, with their ids, passwords and keys
     #[command(long_about = django::ABOUT)]
     Django(Box<django::DjangoArguments>),
+}
+
+impl ImportCommand {
+    /// Its `--wait`: whether it ends only when `JETON_REVOCATION_BOUND` has passed. An update may deactivate users and revoke
+    /// tokens.
+    pub const fn wait(&self) -> Wait {
+        match self {
+            Self::Csv(_) => Wait::NO,
+            Self::Django(django) => django.wait,
+        }
+    }
 }
 
 pub fn run(command: ImportCommand, config: &Config) -> Result<(), Failure> {
