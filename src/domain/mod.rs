@@ -22,6 +22,7 @@ pub mod password_rules;
 pub mod profile;
 pub mod random;
 pub mod rate;
+pub mod rights;
 pub mod safe_text;
 pub mod scope;
 pub mod secret_key;

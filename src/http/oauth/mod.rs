@@ -14,6 +14,7 @@ use actix_web::web::{Bytes, Payload};
 use utoipa::openapi::ObjectBuilder;
 
 use crate::domain::client::ClientSecret;
+use crate::domain::rights::Rights;
 use crate::domain::safe_text::name_without_keys;
 use crate::domain::token::UsedBy;
 use crate::http::caller::Credentials;
@@ -24,7 +25,7 @@ use crate::http::peer::client_address;
 use crate::http::peer::origin;
 use crate::http::state::AppState;
 use crate::logging::RequestContext;
-use crate::service::{AcceptedClient, ClientOrigin, Error, Identity, Rights};
+use crate::service::{AcceptedClient, ClientOrigin, Error, Identity};
 
 /// The key in examples.
 const KEY: &str = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b";
