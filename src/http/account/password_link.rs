@@ -1,6 +1,7 @@
 //! The page that a link for a password leads to. Only its form uses the link up: mail scanners open links.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::SET_COOKIE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
@@ -9,6 +10,7 @@ use super::frame::Frame;
 use super::password::{new_password, new_password_fields};
 use super::sign_in::after_new_password;
 use crate::domain::password_link::LinkKey;
+use crate::http::console::cookies::Cookie;
 use crate::http::console::form::{Form, FormFaults};
 use crate::http::console::page::{PageResult, Refusal, html, see_other};
 use crate::http::console::widgets::{Field, Moment};
@@ -60,7 +62,13 @@ pub async fn set_password(
     match set.await {
         Ok(user) => {
             RequestContext::set_user(&user.username);
-            Ok(see_other(&after_new_password()))
+            let mut answer = see_other(&after_new_password());
+            // The browser may be signed in as somebody else, whose account would be shown instead of the sign-in.
+            if let Some(session) = Cookie::AccountSession.sent(&request, &state) {
+                state.service.sign_in.sign_out(&session).await?;
+                answer.headers_mut().append(SET_COOKIE, Cookie::AccountSession.forget(&request, &state));
+            }
+            Ok(answer)
         }
         Err(Error::Invalid(faults)) => page(&request, &state, &key, StatusCode::BAD_REQUEST, &faults.into()).await,
         Err(other) => Err(refusal(other)),

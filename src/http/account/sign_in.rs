@@ -11,6 +11,7 @@ use super::signed_in::SIGN_IN;
 use crate::domain::session::SessionKind;
 use crate::domain::user::LoginBy;
 use crate::http::console::cookies::Cookie;
+use crate::http::console::ended_session;
 use crate::http::console::form::FormFaults;
 use crate::http::console::login_form::LoginForm;
 use crate::http::console::page::{PageResult, html, see_other};
@@ -79,6 +80,7 @@ fn page(
     let password = Field::password("Password", "current-password").required().with(faults);
     let is_new_password = status == StatusCode::OK && Query::of(request).get("new") == "password";
     let notice = is_new_password.then(|| "The new password is set. Sign in with it.".to_owned());
+    let notice = notice.or_else(|| ended_session::notice(request));
     let page = SignInPage {
         frame: Frame { notice, ..Frame::plain("Sign in") },
         form_token: key.form_token(),

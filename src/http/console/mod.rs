@@ -11,6 +11,7 @@ mod clients;
 pub(in crate::http) mod cookies;
 mod delete_user;
 mod details;
+pub(in crate::http) mod ended_session;
 mod explain;
 pub(in crate::http) mod form;
 mod groups;

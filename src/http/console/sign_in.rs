@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::cookies::{Cookie, start_at_console};
+use super::ended_session;
 use super::form::FormFaults;
 use super::login_form::LoginForm;
 use super::page::{Frame, PageResult, html, see_other};
@@ -73,7 +74,7 @@ fn page(
     let name = Field::text("username", "Username", username).autocomplete("username").required().with(faults);
     let password = Field::password("Password", "current-password").required().with(faults);
     let page = SignInPage {
-        frame: Frame::plain("Sign in"),
+        frame: Frame { notice: ended_session::notice(request), ..Frame::plain("Sign in") },
         form_token: key.form_token(),
         next: allowed_next(next).to_owned(),
         fault: faults.non_field(),
