@@ -33,6 +33,7 @@ use introspection_hours::IntrospectionHours;
 pub use nodes::{ListedNode, Nodes, list_nodes};
 pub use overview::{NodeState, Overview};
 pub use purge::PurgeRound;
+use revocation_bound::NotedBound;
 
 /// This node.
 pub struct Node {
@@ -47,6 +48,7 @@ pub struct Node {
     health: Health,
     clock_watch: ClockWatch,
     introspection_hours: IntrospectionHours,
+    noted_bound: NotedBound,
     started: Timestamp,
 }
 
@@ -63,6 +65,7 @@ impl Node {
             health: Health::default(),
             clock_watch: ClockWatch::default(),
             introspection_hours: IntrospectionHours::default(),
+            noted_bound: NotedBound::default(),
             started: base.clock.now(),
         }
     }
