@@ -93,7 +93,7 @@ pub fn start_at_console(request: &HttpRequest, state: &AppState) -> HeaderValue 
 }
 
 /// The header that ends this.
-pub fn start_anywhere(request: &HttpRequest, state: &AppState) -> HeaderValue {
+pub fn forget_start(request: &HttpRequest, state: &AppState) -> HeaderValue {
     start_header("", "; Max-Age=0", request, state)
 }
 
