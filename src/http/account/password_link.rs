@@ -5,11 +5,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::form_key::FormKey;
-use super::frame::Frame;
 use super::password::{new_password, new_password_fields};
 use super::sign_in::after_new_password;
 use crate::domain::password_link::LinkKey;
 use crate::http::console::form::{Form, FormFaults};
+use crate::http::console::frame::{ACCOUNT, Frame};
 use crate::http::console::page::{PageResult, Refusal, html, see_other};
 use crate::http::console::widgets::{Field, Moment};
 use crate::http::extract::Anyone;
@@ -92,7 +92,7 @@ async fn page(
     let linked = state.service.accounts.linked_user(key).await.map_err(refusal)?;
     let form_key = FormKey::of(request, state);
     let page = LinkPage {
-        frame: Frame::plain("Set your password"),
+        frame: Frame::plain(ACCOUNT, "Set your password"),
         form_token: form_key.form_token(),
         username: linked.user.username,
         until: Moment(linked.expires_at),

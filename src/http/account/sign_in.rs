@@ -6,12 +6,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::form_key::FormKey;
-use super::frame::Frame;
 use super::signed_in::SIGN_IN;
 use crate::domain::session::SessionKind;
 use crate::domain::user::LoginBy;
 use crate::http::console::cookies::Cookie;
 use crate::http::console::form::FormFaults;
+use crate::http::console::frame::{ACCOUNT, Frame};
 use crate::http::console::login_form::LoginForm;
 use crate::http::console::page::{PageResult, html, see_other};
 use crate::http::console::widgets::Field;
@@ -80,7 +80,7 @@ fn page(
     let is_new_password = status == StatusCode::OK && Query::of(request).get("new") == "password";
     let notice = is_new_password.then(|| "The new password is set. Sign in with it.".to_owned());
     let page = SignInPage {
-        frame: Frame { notice, ..Frame::plain("Sign in") },
+        frame: Frame { notice, ..Frame::plain(ACCOUNT, "Sign in") },
         form_token: key.form_token(),
         fault: faults.non_field(),
         username: if username.is_empty() { name.clone().autofocus() } else { name },

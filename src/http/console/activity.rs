@@ -5,8 +5,9 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::audit::{Row, row};
+use super::frame::Frame;
 use super::listing::{Listing, Pager};
-use super::page::{Frame, PageResult, html};
+use super::page::{PageResult, html};
 use super::signed_in::SignedIn;
 use super::user::{Part, UserHead};
 use crate::domain::audit::ActivityKind;

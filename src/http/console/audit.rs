@@ -9,8 +9,9 @@ use percent_encoding::utf8_percent_encode;
 
 use super::details::{Detail, details, is_of_known_user};
 use super::form::FormFaults;
+use super::frame::Frame;
 use super::listing::{Listing, Pager};
-use super::page::{Frame, PageResult, html};
+use super::page::{PageResult, html};
 use super::signed_in::SignedIn;
 use super::widgets::{Field, Moment, user_link};
 use crate::domain::audit::{Action, Entry, Filter};

@@ -7,8 +7,9 @@ use askama::Template;
 
 use super::cookies::{Cookie, start_at_console};
 use super::form::FormFaults;
+use super::frame::{CONSOLE, Frame};
 use super::login_form::LoginForm;
-use super::page::{Frame, PageResult, html, see_other};
+use super::page::{PageResult, html, see_other};
 use super::widgets::Field;
 use crate::domain::session::{SessionKey, SessionKind};
 use crate::http::drf::query::Query;
@@ -73,7 +74,7 @@ fn page(
     let name = Field::text("username", "Username", username).autocomplete("username").required().with(faults);
     let password = Field::password("Password", "current-password").required().with(faults);
     let page = SignInPage {
-        frame: Frame::plain("Sign in"),
+        frame: Frame::plain(CONSOLE, "Sign in"),
         form_token: key.form_token(),
         next: allowed_next(next).to_owned(),
         fault: faults.non_field(),
