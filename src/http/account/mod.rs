@@ -2,7 +2,6 @@
 //! password leads to. Made as the console is, with sessions of their own.
 
 mod error_page;
-mod form_key;
 mod pages;
 mod password;
 mod password_link;

@@ -13,6 +13,7 @@ mod delete_user;
 mod details;
 mod explain;
 pub(in crate::http) mod form;
+pub(in crate::http) mod form_key;
 pub(in crate::http) mod frame;
 mod groups;
 pub(in crate::http) mod listing;
