@@ -52,11 +52,7 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, username: web::Path
         frame: signed_in.frame(&user.username, "users"),
         kinds: KINDS.into_iter().map(link).collect(),
         audit_link: super::audit::link_of_target(&user.username),
-        pager: if page.count > MAX_FOUND.into() {
-            listing.pager_of_many(MAX_FOUND, page.results.len())?
-        } else {
-            listing.pager(page.count)?
-        },
+        pager: listing.pager_counting(&page, MAX_FOUND)?,
         rows: page.results.into_iter().map(row).collect(),
         head: UserHead::of(user, Part::Activity, &signed_in, &state).await?,
     };

@@ -105,11 +105,7 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> Pa
         is_filtered: ["actor", "action", "target", "address", "contains", "since", "until"]
             .iter()
             .any(|name| !listing.get(name).is_empty()),
-        pager: if page.count > MAX_COUNTED.into() {
-            listing.pager_of_many(MAX_COUNTED, page.results.len())?
-        } else {
-            listing.pager(page.count)?
-        },
+        pager: listing.pager_counting(&page, MAX_COUNTED)?,
         rows: page.results.into_iter().map(row).collect(),
     };
     Ok(html(status, &page))

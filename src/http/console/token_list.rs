@@ -77,11 +77,7 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> Pa
     let page = TokensPage {
         frame: signed_in.frame("Tokens", "overview"),
         lists: lists.collect(),
-        pager: if page.count > MAX_LISTED.into() {
-            listing.pager_up_to(MAX_LISTED, page.results.len())?
-        } else {
-            listing.pager(page.count)?
-        },
+        pager: listing.pager_up_to(&page, MAX_LISTED)?,
         rows: page
             .results
             .into_iter()
