@@ -4,7 +4,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
-use super::audit::{Row, row};
+use super::audit::link_of_target;
+use super::audit_table::{Row, row};
 use super::frame::Frame;
 use super::listing::{Listing, Pager};
 use super::page::{PageResult, html};
@@ -51,7 +52,7 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, username: web::Path
     let page = ActivityPage {
         frame: signed_in.frame(&user.username, "users"),
         kinds: KINDS.into_iter().map(link).collect(),
-        audit_link: super::audit::link_of_target(&user.username),
+        audit_link: link_of_target(&user.username),
         pager: listing.pager_counting(&page, MAX_FOUND)?,
         rows: page.results.into_iter().map(row).collect(),
         head: UserHead::of(user, Part::Activity, &signed_in, &state).await?,

@@ -5,6 +5,7 @@ mod account;
 mod activity;
 pub(in crate::http) mod assets;
 mod audit;
+mod audit_table;
 pub(in crate::http) mod browser_session;
 mod bulk;
 mod clients;
