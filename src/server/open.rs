@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::StartError;
+use super::start_error::StartError;
 use crate::config::{Config, SecretKeys};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::secret_key::SecretKey;

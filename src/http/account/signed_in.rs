@@ -7,13 +7,13 @@ use actix_web::http::Method;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 
-use super::frame::{CurrentUser, Frame};
 use crate::domain::rights::Rights;
 use crate::domain::session::SessionKind;
 use crate::domain::user::User;
 use crate::http::console::browser_session::BrowserSession;
 use crate::http::console::cookies::Cookie;
 use crate::http::console::ended_session::{NOT_DONE, query_after};
+use crate::http::console::frame::{ACCOUNT, CurrentUser, Frame};
 use crate::http::console::page::Refusal;
 use crate::http::console::visitor::Visitor;
 use crate::http::endpoint::Access;
@@ -57,10 +57,12 @@ impl SignedIn {
     pub fn frame(&self, title: &str, section: &'static str) -> Frame {
         let who = CurrentUser {
             username: self.user().username.clone(),
-            is_staff: self.is_staff(),
+            link: "/account/profile".into(),
+            link_title: "Your profile",
+            rights: self.account.caller().rights,
             form_token: self.form_token(),
         };
-        Frame { title: title.to_owned(), section, who: Some(who), notice: self.notice.clone() }
+        Frame { root: ACCOUNT, title: title.to_owned(), section, who: Some(who), notice: self.notice.clone() }
     }
 
     pub fn user(&self) -> &User {

@@ -5,8 +5,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::form::FormFaults;
+use super::frame::Frame;
 use super::listing::{Listing, Pager};
-use super::page::{Frame, PageResult, html, see_other};
+use super::page::{PageResult, html, see_other};
 use super::signed_in::SignedIn;
 use super::tokens::grace_of;
 use super::visitor::{PostedForm, SuperuserSignedIn};

@@ -9,7 +9,8 @@ use percent_encoding::utf8_percent_encode;
 use super::browser_session::BrowserSession;
 use super::cookies::Cookie;
 use super::ended_session::{page_of_form, query_after};
-use super::page::{CurrentUser, Frame, Refusal};
+use super::frame::{CONSOLE, CurrentUser, Frame};
+use super::page::Refusal;
 use super::widgets::user_link;
 use crate::domain::rights::Rights;
 use crate::domain::session::SessionKind;
@@ -58,10 +59,11 @@ impl SignedIn {
         let who = CurrentUser {
             username: self.user.username.clone(),
             link: user_link(&self.user.username),
-            is_superuser: self.is_superuser(),
+            link_title: "Your own account",
+            rights: self.caller.rights,
             form_token: self.form_token(),
         };
-        Frame { title: title.to_owned(), section, who: Some(who), notice: self.notice.clone() }
+        Frame { root: CONSOLE, title: title.to_owned(), section, who: Some(who), notice: self.notice.clone() }
     }
 
     pub fn is_superuser(&self) -> bool {

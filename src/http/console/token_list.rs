@@ -6,8 +6,9 @@ use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use askama::Template;
 
+use super::frame::Frame;
 use super::listing::{Listing, Pager};
-use super::page::{Frame, PageResult, html};
+use super::page::{PageResult, html};
 use super::signed_in::SignedIn;
 use super::token_form::TokenRow;
 use super::widgets::{token_link, user_link};
@@ -76,11 +77,7 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> Pa
     let page = TokensPage {
         frame: signed_in.frame("Tokens", "overview"),
         lists: lists.collect(),
-        pager: if page.count > MAX_LISTED.into() {
-            listing.pager_up_to(MAX_LISTED, page.results.len())?
-        } else {
-            listing.pager(page.count)?
-        },
+        pager: listing.pager_up_to(&page, MAX_LISTED)?,
         rows: page
             .results
             .into_iter()

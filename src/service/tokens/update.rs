@@ -57,13 +57,7 @@ impl Tokens {
         caller: &Staff,
     ) -> Result<(), Error> {
         let updated = until_done(async |_| {
-            let owner = self.database.run(move |store| store.token_owner(id)).await?.ok_or(Error::NotFound)?;
-            caller.require_power_over(&owner)?;
-            if whose.is_some_and(|name| name != owner.username) {
-                return Err(Error::NotFound);
-            }
-            // A use that is written later must not move the end back.
-            self.introspection.flush_user_usage(owner.id).await?;
+            let owner = self.owner_to_change(id, whose, caller).await?;
             let (actor, now) = (caller.actor.clone(), self.clock.now());
             let end = match new_end {
                 NewEnd::Expiry(end) => TokenEnd::Expiry(end.map(|end| end.after(now)).transpose()?),
