@@ -106,6 +106,9 @@ impl Store {
                         // The partial index of all other actions, which the databases use for exactly this condition
                         // only.
                         query = query.filter(sql::<Bool>(NO_LOGIN));
+        // A zone may move a date of the last day past it.
+        let [since, until] =
+            [filter.since, filter.until].map(|moment| moment.map(|moment| moment.min(Timestamp::LATEST)));
                     }
                 }
                 if let Some(target) = &filter.target {
@@ -128,10 +131,10 @@ impl Store {
                 if let Some(oldest) = newest {
                     query = query.filter(audit_log::id.ge(oldest));
                 }
-                if let Some(since) = filter.since {
+                if let Some(since) = since {
                     query = query.filter(audit_log::at.ge(since.naive()));
                 }
-                if let Some(until) = filter.until {
+                if let Some(until) = until {
                     query = query.filter(audit_log::at.lt(until.naive()));
                 }
                 if let Some(id) = filter.before_id {

@@ -93,6 +93,11 @@ on_both! {
             ("until=2025-06-15&until_zone=540", false),
             ("until=2025-06-14&until_zone=-900", false),
             ("until=2025-06-14&until_zone=-960", true),
+            ("until=9999-12-31", true),
+            ("until=9999-12-31&until_zone=-960", true),
+            ("until=9999-12-31&until_zone=960", true),
+            ("since=9999-12-31&since_zone=-960", false),
+            ("since=0000-01-01&since_zone=960", true),
             ("since=2025-06-16&since_zone=x", false),
             ("since=2025-06-16&since_zone=99999999999", false),
         ] {
