@@ -7,6 +7,7 @@ use actix_web::http::header::{ContentType, LOCATION, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 
+use crate::domain::safe_text::changes_direction;
 use crate::http::error::{HttpError, whole_seconds};
 use crate::service::Error;
 use crate::store::StoreError;
@@ -42,8 +43,30 @@ impl Frame {
 
 /// Renders a page.
 pub fn html(status: StatusCode, page: &impl Template) -> HttpResponse {
-    let text = page.render().expect("templates render into memory");
+    let text = with_visible_directions(page.render().expect("templates render into memory"));
     HttpResponse::build(status).content_type(ContentType::html()).body(text)
+}
+
+/// Writes out each character of a page's text that changes the direction of writing, so that an imported name with one
+/// does not rearrange the sentence in which it stands. In tags it stays, and in options, whose text a form sends back.
+fn with_visible_directions(page: String) -> String {
+    if !page.contains(changes_direction) {
+        return page;
+    }
+    let mut shown = String::with_capacity(page.len() + 64);
+    for (number, part) in page.split('<').enumerate() {
+        // A page begins with a tag. In texts and in attributes `<` and `>` are escaped.
+        if number > 0 {
+            shown.push('<');
+        }
+        let (tag, text) = part.split_at(part.find('>').map_or(part.len(), |end| end + 1));
+        shown.push_str(tag);
+        let is_option = tag.starts_with("option") && tag.ends_with('>');
+        for c in text.chars() {
+            if changes_direction(c) && !is_option { shown.extend(c.escape_default()) } else { shown.push(c) }
+        }
+    }
+    shown
 }
 
 /// 303: redirects to another page.
@@ -226,4 +249,22 @@ pub async fn not_found() -> PageResult {
 pub async fn other_method(request: HttpRequest) -> PageResult {
     let sentence = format!("This page does not support {}.", request.method());
     Err(Refusal::Page(StatusCode::METHOD_NOT_ALLOWED, sentence))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directions_are_written_out_in_texts_alone() {
+        let shown = |page: &str| with_visible_directions(page.to_owned());
+        let page = "<title>a\u{202e}b \u{2067}</title><input value=\"a\u{202e}b\"><option selected>a\u{202e}b</option>c\u{202d}";
+        let expected = "<title>a\\u{202e}b \\u{2067}</title><input value=\"a\u{202e}b\"><option selected>a\u{202e}b</option>c\\u{202d}";
+        assert_eq!(shown(page), expected);
+        // Scripts need the other ones within words.
+        assert_eq!(
+            shown("<p>\u{645}\u{200c}\u{62d} \u{200f}\u{5d0}</p>"),
+            "<p>\u{645}\u{200c}\u{62d} \u{200f}\u{5d0}</p>"
+        );
+    }
 }
