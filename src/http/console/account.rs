@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::form::FormFaults;
+use super::form::{Form, FormFaults};
 use super::page::{Frame, PageResult, Refusal, html, see_other};
 use super::signed_in::SignedIn;
 use super::user::{Part, UserHead, to_user_page};
@@ -77,7 +77,7 @@ pub async fn save(
     state: State,
 ) -> PageResult {
     let user_form = UserForm::submitted(&form);
-    let target = signed_in.user_to_change(&state, &username).await?;
+    let target = signed_in.user_to_change(&state, &username, form.get(Form::USER)).await?;
     // Only superusers have check boxes for these. From others, an unchecked one means nothing.
     let flag = |is_checked: bool| (is_checked || signed_in.is_superuser()).then_some(is_checked);
     let change = UserChange {
@@ -111,7 +111,7 @@ pub async fn set_active(
         _ => return Err(Refusal::Page(StatusCode::BAD_REQUEST, "The form does not say what to do.".into())),
     };
     let change = UserChange { is_active: Some(is_active), ..UserChange::default() };
-    let target = signed_in.user_to_change(&state, &username).await?;
+    let target = signed_in.user_to_change(&state, &username, form.get(Form::USER)).await?;
     let user = state.service.accounts.update_user(&target, change.into()).await?;
     let notice = if is_active {
         format!("{} is active again.", user.username)
@@ -129,7 +129,7 @@ pub async fn set_password(
     state: State,
 ) -> PageResult {
     let password = Password::new(form.get("password").to_owned());
-    let target = signed_in.user_to_change(&state, &username).await?;
+    let target = signed_in.user_to_change(&state, &username, form.get(Form::USER)).await?;
     let set = state.service.accounts.set_password(&target, password);
     match signed_in.run_once(&request, &form, &state, set).await? {
         Ok(()) => {

@@ -45,6 +45,7 @@ struct Verdict {
 
 /// The token's user, and what the reader may do.
 struct Owner {
+    id: i64,
     username: String,
     link: String,
     audit_link: String,
@@ -107,6 +108,7 @@ async fn owner(
         other => other?,
     };
     Ok(Some(Owner {
+        id: user.id,
         username: username.to_owned(),
         link: user_link(username),
         audit_link: link_of_target(username),

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::web;
 use askama::Template;
 
-use super::form::FormFaults;
+use super::form::{Form, FormFaults};
 use super::page::{Frame, PageResult, Refusal, html, see_other};
 use super::signed_in::SignedIn;
 use super::token_form::{FoundRow, lifetime};
@@ -20,6 +20,7 @@ struct TokenPage {
     frame: Frame,
     form_token: String,
     row: FoundRow,
+    user_id: i64,
     may_change: bool,
     /// Whether each use of the token moves its expiry.
     is_extended_by_use: bool,
@@ -48,6 +49,7 @@ async fn page(
         form_token: signed_in.form_token(),
         is_extended_by_use: found.token.name.is_none() && service.policy.token_auto_refresh,
         row: FoundRow::of(found, service.clock.now()),
+        user_id: user.id,
         may_change: caller.require_power_over(&user).is_ok(),
         expires_in: Field::text("expires_in", "Expires in", wanted).hint(hint).with(faults),
         grace: Field::text("grace", "Grace period ends in", wanted).hint(hint).with(faults),
@@ -64,7 +66,7 @@ pub async fn update(
     let (username, id) = &*path;
     let token_id = TokenId::parse(id)?.0;
     // Checked first, as for every other form about a user.
-    signed_in.user_to_change(&state, username).await?;
+    signed_in.user_to_change(&state, username, form.get(Form::USER)).await?;
     let (field, text) = match form.get("to") {
         "grace" => ("grace", form.text("grace")),
         _ => ("expires_in", form.text("expires_in")),
