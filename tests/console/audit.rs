@@ -141,6 +141,13 @@ on_both! {
         assert!(said("reason", "too many failed attempts before it; the password was not checked"), "{page}");
     }
 
+    fn a_former_name_is_told_in_plain_words(db) {
+        let app = with_people(App::start(db));
+        app.command(&["user", "update", "alice", "--rename", "alicia"]);
+        let page = Visit::by(&app, ADMIN).page("/console/audit?target=alicia");
+        assert!(page.contains("<span class=\"muted\">renamed from</span> alice</span>"), "{page}");
+    }
+
     fn long_logs_have_pages(db) {
         let app = App::start(db);
         for _ in 0..30 {

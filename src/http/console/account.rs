@@ -7,7 +7,7 @@ use askama::Template;
 use super::form::{Form, FormFaults};
 use super::page::{Frame, PageResult, Refusal, html, see_other};
 use super::signed_in::SignedIn;
-use super::user::{Part, UserHead, to_user_page};
+use super::user::{Part, UserHead, shown_user, to_user_page};
 use super::user_form::{GroupBoxes, UserForm};
 use super::visitor::PostedForm;
 use super::widgets::{Field, user_link};
@@ -44,7 +44,7 @@ pub async fn show(signed_in: SignedIn, username: web::Path<String>, state: State
 }
 
 async fn page(state: &AppState, signed_in: &SignedIn, username: &str, refused: Refused) -> PageResult {
-    let user = state.service.accounts.user(username, &signed_in.caller).await?;
+    let user = shown_user(state, signed_in, username, "/account").await?;
     let status = if matches!(refused, Refused::None) { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let mut user_form = UserForm::of(&user);
     let [mut user_form_faults, mut password_faults] = <[FormFaults; 2]>::default();

@@ -82,6 +82,8 @@ pub type PageResult = Result<HttpResponse, Refusal>;
 pub enum Refusal {
     /// Nobody is signed in: redirects to the sign-in form.
     SignIn(String),
+    /// The page is at another address now.
+    Moved(String),
     /// A status and a message.
     Page(StatusCode, String),
     /// An error of the service.
@@ -118,6 +120,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SignIn(_) => f.write_str("not signed in"),
+            Self::Moved(location) => write!(f, "moved to {location}"),
             Self::Page(_, sentence) => f.write_str(sentence),
             Self::Service(error) => error.fmt(f),
             Self::Body(error) => error.fmt(f),
@@ -139,14 +142,14 @@ impl Refusal {
         match self {
             Self::Page(status, _) | Self::Body(HttpError::Detail(status, _)) => status.is_client_error(),
             Self::Service(error) => status_and_sentence(error).0.is_client_error(),
-            Self::SignIn(_) | Self::Body(_) => false,
+            Self::SignIn(_) | Self::Moved(_) | Self::Body(_) => false,
         }
     }
 
     /// The page, in the frame that `framed` makes for its heading.
     pub fn page(&self, framed: impl Fn(&str) -> Frame) -> HttpResponse {
         match self {
-            Self::SignIn(location) => see_other(location),
+            Self::SignIn(location) | Self::Moved(location) => see_other(location),
             Self::Page(status, sentence) | Self::Body(HttpError::Detail(status, sentence)) => {
                 error_page(*status, sentence, framed)
             }

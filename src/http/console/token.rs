@@ -8,6 +8,7 @@ use super::form::{Form, FormFaults};
 use super::page::{Frame, PageResult, Refusal, html, see_other};
 use super::signed_in::SignedIn;
 use super::token_form::{FoundRow, lifetime};
+use super::user::shown_user;
 use super::visitor::PostedForm;
 use super::widgets::{Field, token_link};
 use crate::http::extract::TokenId;
@@ -19,8 +20,8 @@ use crate::service::{EndTime, Error, NewEnd};
 struct TokenPage {
     frame: Frame,
     form_token: String,
-    row: FoundRow,
     user_id: i64,
+    row: FoundRow,
     may_change: bool,
     /// Whether each use of the token moves its expiry.
     is_extended_by_use: bool,
@@ -41,15 +42,16 @@ async fn page(
     faults: &FormFaults,
 ) -> PageResult {
     let (service, caller) = (&state.service, &signed_in.caller);
-    let found = service.tokens.token(TokenId::parse(id)?.0, Some(username), caller).await?;
-    let user = service.accounts.user(username, caller).await?;
+    let token_id = TokenId::parse(id)?.0;
+    let user = shown_user(state, signed_in, username, &format!("/tokens/{token_id}")).await?;
+    let found = service.tokens.token(token_id, Some(username), caller).await?;
     let hint = "From now, such as 12h or 90d";
     let page = TokenPage {
         frame: signed_in.frame(&format!("Token {id}"), "users"),
         form_token: signed_in.form_token(),
+        user_id: user.id,
         is_extended_by_use: found.token.name.is_none() && service.policy.token_auto_refresh,
         row: FoundRow::of(found, service.clock.now()),
-        user_id: user.id,
         may_change: caller.require_power_over(&user).is_ok(),
         expires_in: Field::text("expires_in", "Expires in", wanted).hint(hint).with(faults),
         grace: Field::text("grace", "Grace period ends in", wanted).hint(hint).with(faults),
