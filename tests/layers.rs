@@ -118,6 +118,8 @@ const GROUPS: &[(&str, &[&str])] = &[
             "user_rows",
             "token_rows",
             "groups",
+            "activity",
+            "names_over_time",
             "audit",
             "folded_sql",
             "transaction",

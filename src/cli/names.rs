@@ -1,6 +1,7 @@
 //! Users whom a command names.
 
 use super::Failure;
+use super::output::visible;
 use crate::domain::user::User;
 use crate::service::{Error, Service, Superuser};
 
@@ -19,7 +20,7 @@ pub async fn users_named(names: &[String], service: &Service, caller: &Superuser
     match unknown[..] {
         [] => Ok(users),
         [name] => Err(no_such_user(name)(Error::NotFound)),
-        [..] => Err(Failure::new(format!("users {} do not exist", unknown.join(", ")))),
+        [..] => Err(Failure::new(format!("users {} do not exist", visible(&unknown.join(", "))))),
     }
 }
 
@@ -27,7 +28,7 @@ pub async fn users_named(names: &[String], service: &Service, caller: &Superuser
 pub fn no_such_user(username: &str) -> impl FnOnce(Error) -> Failure {
     let username = username.to_owned();
     move |error| match error {
-        Error::NotFound => Failure::new(format!("user {username} does not exist")),
+        Error::NotFound => Failure::new(format!("user {} does not exist", visible(&username))),
         other => other.into(),
     }
 }

@@ -16,6 +16,11 @@ pub fn line(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Says on standard error what was done. A name in it cannot change how the rest is read.
+pub fn say(sentence: &str) {
+    eprintln!("{}", visible(sentence));
+}
+
 /// Prints an object's fields, one a line; what an object in it has, after that one's name. What is null is empty.
 pub fn fields(object: &Map<String, Value>, print: &impl Fn(&str, &str) -> Result<(), Failure>) -> Result<(), Failure> {
     named_fields("", object, print)

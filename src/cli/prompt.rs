@@ -3,6 +3,7 @@
 use std::io::{BufRead, IsTerminal, Read, Write, stderr, stdin};
 
 use super::Failure;
+use super::output::{say, visible};
 use crate::domain::password::Password;
 
 /// A new password: from standard input if `from_stdin`, else typed twice without echo.
@@ -33,7 +34,7 @@ pub fn key() -> Result<String, Failure> {
 
 /// Asks before a change that affects many rows. Without a terminal, `--yes` is required.
 pub fn confirm_or_yes(what: &str, question: &str, yes: bool) -> Result<(), Failure> {
-    eprintln!("{what}");
+    say(what);
     if !yes && !stdin().is_terminal() {
         return Err(Failure::new("cancelled: there is no terminal for the question; --yes answers it"));
     }
@@ -45,7 +46,7 @@ pub fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
     if yes || !stdin().is_terminal() {
         return Ok(());
     }
-    eprint!("{question} [y/N] ");
+    eprint!("{} [y/N] ", visible(question));
     stderr().flush()?;
     let mut answer = String::new();
     stdin().lock().read_line(&mut answer)?;

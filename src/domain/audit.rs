@@ -142,7 +142,8 @@ pub struct Entry {
     /// The address that the request came from.
     #[schema(required, example = "192.0.2.7")]
     pub address: Option<String>,
-    /// Details, which depend on the action; never a secret.
+    /// Details, which depend on the action; never a secret. A user who was renamed has an entry under the old name, with
+    /// the new `username`, and one under the new name, with `renamed_from`.
     #[schema(example = json!({"revoked": 1}))]
     pub details: Value,
 }

@@ -19,6 +19,9 @@ impl Timestamp {
     /// The beginning of the year 0, which both databases can store.
     pub const EARLIEST: Self = Self(-62_167_219_200_000_000);
 
+    /// The end of the year 9999: SQLite's text cannot order a later time.
+    pub const LATEST: Self = Self(253_402_300_799_999_999);
+
     /// From microseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {

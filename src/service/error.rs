@@ -72,6 +72,11 @@ impl Error {
         })
     }
 
+    /// A change of a user whom the caller has seen as they no longer are (409).
+    pub(super) fn user_changed() -> Self {
+        Self::Conflict("Somebody changed this user meanwhile: go back, reload the page and try again.".into())
+    }
+
     /// Whether asking again later may help.
     #[must_use]
     pub const fn is_transient(&self) -> bool {

@@ -41,6 +41,7 @@ pub struct LoginHolder {
 pub struct ChangeableUser {
     caller: Staff,
     user: User,
+    is_by_id: bool,
 }
 
 impl ChangeableUser {
@@ -48,7 +49,21 @@ impl ChangeableUser {
     /// [`Error::PermissionDenied`].
     pub fn new(caller: Staff, user: User) -> Result<Self, Error> {
         caller.require_power_over(&user)?;
-        Ok(Self { caller, user })
+        Ok(Self { caller, user, is_by_id: false })
+    }
+
+    /// The same, for a caller who means this very user, and nobody else who may get their name.
+    #[must_use]
+    pub fn by_id(self) -> Self {
+        Self { is_by_id: true, ..self }
+    }
+
+    /// Whether this user may be changed in the place of `target`, whose name they have now.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`].
+    pub(super) fn replaces(&self, target: &Self) -> Result<(), Error> {
+        if target.is_by_id && target.user.id != self.user.id { Err(Error::user_changed()) } else { Ok(()) }
     }
 
     /// Who asks.

@@ -4,19 +4,23 @@ use chrono::NaiveDateTime;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::connection::{Conn, storable};
 use super::folded_sql::{Engine, like_escaped};
 use super::schema::audit_log;
 use super::{Store, StoreError};
-use crate::domain::audit::{Action, ActivityKind, Actor, Entry, Filter};
+use crate::domain::audit::{Action, Actor, Entry, Filter};
 use crate::domain::folded::folded;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
+use crate::domain::user::User;
 
 /// The condition of the partial indexes of all actions but logins, which the databases use for exactly this text only.
-const NO_LOGIN: &str = "action not in ('login', 'login.failed')";
+pub(super) const NO_LOGIN: &str = "action not in ('login', 'login.failed')";
+
+/// The detail of an entry that says which name a user had before.
+pub(super) const RENAMED_FROM: &str = "renamed_from";
 
 /// Writes one entry. `details` is a JSON object and must hold nothing secret.
 pub fn record(
@@ -40,9 +44,25 @@ pub fn record(
     Ok(())
 }
 
+/// Writes the entry of a changed user, under the name that they had before. One who was renamed gets a second entry, under
+/// the new name, so that each name's own entries say who had it until when.
+pub fn record_update(
+    conn: &mut Conn,
+    by: &Actor,
+    (before, after): (&User, &User),
+    details: Map<String, Value>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    record(conn, by, Action::UserUpdate, &before.username, &Value::Object(details), at)?;
+    if before.username == after.username {
+        return Ok(());
+    }
+    record(conn, by, Action::UserUpdate, &after.username, &json!({ RENAMED_FROM: before.username }), at)
+}
+
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = audit_log)]
-struct EntryRow {
+pub(super) struct EntryRow {
     id: i64,
     at: NaiveDateTime,
     actor: String,
@@ -86,6 +106,9 @@ impl Store {
         if texts.into_iter().flatten().any(|text| !storable(text)) {
             return Ok(Page { count: 0, results: Vec::new() });
         }
+        // A zone may move a date of the last day past it.
+        let [since, until] =
+            [filter.since, filter.until].map(|moment| moment.map(|moment| moment.min(Timestamp::LATEST)));
         self.read(|conn| {
             // No index finds these, so only the newest entries are searched.
             let newest =
@@ -128,10 +151,10 @@ impl Store {
                 if let Some(oldest) = newest {
                     query = query.filter(audit_log::id.ge(oldest));
                 }
-                if let Some(since) = filter.since {
+                if let Some(since) = since {
                     query = query.filter(audit_log::at.ge(since.naive()));
                 }
-                if let Some(until) = filter.until {
+                if let Some(until) = until {
                     query = query.filter(audit_log::at.lt(until.naive()));
                 }
                 if let Some(id) = filter.before_id {
@@ -161,88 +184,9 @@ impl Store {
             Ok(Page { count, results: rows.into_iter().map(entry).collect() })
         })
     }
-
-    /// Entries about a user, and those of what the user did, newest first. Only the newest `count_limit` of either are
-    /// found; a larger count says that there are more. They are read by two indexes, in the order of each, so that it
-    /// does not matter how many entries there are.
-    pub fn list_activity(
-        &self,
-        username: &str,
-        kind: ActivityKind,
-        page: PageRequest,
-        count_limit: u32,
-    ) -> Result<Page<Entry>, StoreError> {
-        if !storable(username) {
-            return Ok(Page { count: 0, results: Vec::new() });
-        }
-        self.read(|conn| {
-            let about = audit_log::table.filter(audit_log::target.eq(username)).into_boxed();
-            let by =
-                audit_log::table.filter(audit_log::actor.eq(username)).filter(audit_log::actor.ne(audit_log::target));
-            let mut ids: Vec<i64> = Vec::new();
-            for query in [about, by.into_boxed()] {
-                let query = match kind {
-                    ActivityKind::All => query,
-                    ActivityKind::Logins => query.filter(sql::<Bool>("action in ('login', 'login.failed')")),
-                    ActivityKind::Changes => query.filter(sql::<Bool>(NO_LOGIN)),
-                };
-                let newest = query.order(audit_log::id.desc()).limit(i64::from(count_limit) + 1);
-                ids.extend(newest.select(audit_log::id).load::<i64>(conn)?);
-            }
-            ids.sort_unstable_by(|one, other| other.cmp(one));
-            ids.truncate(usize::try_from(count_limit).unwrap_or(usize::MAX).saturating_add(1));
-            let count = ids.len().try_into().unwrap_or(i64::MAX);
-            let page = page.in_list(count);
-            let offset = usize::try_from(page.offset()).unwrap_or(usize::MAX);
-            let shown: Vec<i64> = ids.into_iter().skip(offset).take(page.size as usize).collect();
-            let rows: Vec<EntryRow> = audit_log::table
-                .filter(audit_log::id.eq_any(shown))
-                .order(audit_log::id.desc())
-                .select(EntryRow::as_select())
-                .load(conn)?;
-            Ok(Page { count, results: rows.into_iter().map(entry).collect() })
-        })
-    }
-
-    /// The newest entry of a login, or of a refused one, with this name.
-    pub fn last_login_attempt(&self, username: &str) -> Result<Option<Entry>, StoreError> {
-        if !storable(username) {
-            return Ok(None);
-        }
-        self.read(|conn| {
-            let row: Option<EntryRow> = audit_log::table
-                .filter(audit_log::target.eq(username))
-                .filter(audit_log::action.eq_any([Action::Login, Action::LoginFailed].map(Action::as_str)))
-                .order(audit_log::id.desc())
-                .select(EntryRow::as_select())
-                .first(conn)
-                .optional()?;
-            Ok(row.map(entry))
-        })
-    }
-
-    /// The entry of the change that made a user inactive, if that is the last known change of `is_active`. Somebody may
-    /// have changed the user by SQL since then.
-    pub fn last_deactivation(&self, username: &str) -> Result<Option<Entry>, StoreError> {
-        if !storable(username) {
-            return Ok(None);
-        }
-        self.read(|conn| {
-            let row: Option<EntryRow> = audit_log::table
-                .filter(audit_log::target.eq(username))
-                .filter(audit_log::action.eq_any([Action::UserCreate, Action::UserUpdate].map(Action::as_str)))
-                .filter(sql::<Bool>(NO_LOGIN))
-                .filter(audit_log::details.like("%\"is_active\":%"))
-                .order(audit_log::id.desc())
-                .select(EntryRow::as_select())
-                .first(conn)
-                .optional()?;
-            Ok(row.map(entry).filter(|entry| entry.details["is_active"] == false))
-        })
-    }
 }
 
-fn entry(row: EntryRow) -> Entry {
+pub(super) fn entry(row: EntryRow) -> Entry {
     Entry {
         id: row.id,
         at: Timestamp::from_naive(row.at),

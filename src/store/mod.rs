@@ -7,6 +7,7 @@
 //! 4. rows are inserted one by one, except by an import;
 //! 5. SQL that must differ stands in a `match` arm.
 
+mod activity;
 mod audit;
 mod backup;
 mod breaker;
@@ -41,6 +42,7 @@ mod manager;
 mod meta;
 mod migrations;
 mod mode;
+mod names_over_time;
 mod new_password;
 mod nodes;
 mod opened_file;

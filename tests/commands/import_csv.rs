@@ -56,6 +56,25 @@ fn everything(database: &TestDatabase) -> String {
 }
 
 on_both! {
+    fn a_name_that_changes_the_direction_of_writing_turns_no_sentence_round(db) {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database);
+        let name = "live\u{202e}";
+        imports(&jeton, format!("username\n{name}\n"), &[]);
+        let said = |args: &[&str]| {
+            let output = jeton.run(args);
+            assert!(!output.stderr.contains('\u{202e}') && !output.stdout.contains('\u{202e}'), "{args:?}: {output:?}");
+            output.stderr
+        };
+        assert_eq!(said(&["user", "deactivate", name]), "deactivated user live\\u{202e}\n");
+        assert_eq!(said(&["user", "activate", name]), "activated user live\\u{202e}\n");
+        assert_eq!(said(&["user", "update", name, "--email", "a@b.co"]), "updated user live\\u{202e} (id 1): email\n");
+        said(&["user", "list"]);
+        said(&["audit"]);
+        assert_eq!(said(&["user", "delete", name, "--yes"]), "deleted user live\\u{202e}\n");
+        assert_eq!(said(&["user", "show", name]), "error: user live\\u{202e} does not exist\n");
+    }
+
     fn users_are_imported_with_all_their_fields_and_log_in(db) {
         let database = TestDatabase::new(db);
         let jeton = migrated(&database);

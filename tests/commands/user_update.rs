@@ -70,6 +70,8 @@ on_both! {
         assert_eq!(said(&jeton, "user update bob --rename robert"), "updated user robert (id 2): username\n");
         assert_eq!(refused(&jeton, &["user", "show", "bob"]), "error: user bob does not exist");
         assert_eq!(user(&jeton, "robert")["id"], 2);
+        assert_eq!(newest(&jeton, "bob"), json!({"username": "robert"}));
+        assert_eq!(newest(&jeton, "robert"), json!({"renamed_from": "bob"}));
     }
 
     fn a_server_applies_an_update_at_once(db) {

@@ -53,6 +53,34 @@ on_both! {
         assert!(!visit.page("/console/users/@alice").contains("Last login refused"), "a login came after it");
     }
 
+    fn a_renamed_user_keeps_their_history_and_their_page(db) {
+        let app = with_people(App::start(db));
+        app.login(ALICE.0, ALICE.1);
+        app.try_login(ALICE.0, "wrong");
+        app.command(&["user", "deactivate", "alice"]);
+        let mut visit = Visit::by(&app, ADMIN);
+        visit.page("/console/users/@alice/account");
+        let page = visit.done("/console/users/@alice", &[("username", "alicia"), ("email", ""), ("first_name", ""), ("last_name", "")]);
+        assert!(page.contains("This user is inactive</strong> since <time") && page.contains("(by <bdi>cli:"), "{page}");
+        let page = visit.page("/console/users/@alicia");
+        assert!(page.contains("<dt>Last login refused</dt>"), "{page}");
+        let page = visit.page("/console/users/@alicia/activity");
+        assert_eq!(actions(&page), ["user changed", "user changed", "login refused", "login", "user created"]);
+        // The links under the former name lead to the present one, until somebody else has it.
+        for part in ["", "/activity", "/account", "/tokens/1"] {
+            let answer = visit.get(&format!("/console/users/@alice{part}"));
+            let location = answer.header("Location");
+            assert_eq!((answer.status, location), (303, Some(format!("/console/users/@alicia{part}"))), "{part}");
+        }
+        assert_eq!(visit.get("/console/users/@nobody").status, 404);
+        assert!(Visit::new(&app).get("/console/users/@alice").header("Location").unwrap().starts_with("/console/sign-in"));
+        app.create_user(ALICE.0, ALICE.1, &json!({}));
+        let page = visit.page("/console/users/@alice");
+        assert!(!page.contains("Last login refused") && !page.contains("inactive</span>"), "{page}");
+        assert_eq!(actions(&visit.page("/console/users/@alice/activity")), ["user created"]);
+        assert_eq!(actions(&visit.page("/console/users/@alicia/activity")).len(), 5);
+    }
+
     fn activity_has_pages(db) {
         let app = with_people(App::start(db));
         let row = |number: i32| format!("('2025-06-15 10:00:00', 'alice', 'login', 'alice', '192.0.2.{}')", number % 256);

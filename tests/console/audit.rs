@@ -93,6 +93,11 @@ on_both! {
             ("until=2025-06-15&until_zone=540", false),
             ("until=2025-06-14&until_zone=-900", false),
             ("until=2025-06-14&until_zone=-960", true),
+            ("until=9999-12-31", true),
+            ("until=9999-12-31&until_zone=-960", true),
+            ("until=9999-12-31&until_zone=960", true),
+            ("since=9999-12-31&since_zone=-960", false),
+            ("since=0000-01-01&since_zone=960", true),
             ("since=2025-06-16&since_zone=x", false),
             ("since=2025-06-16&since_zone=99999999999", false),
         ] {
@@ -134,6 +139,13 @@ on_both! {
         assert!(said("staff", "yes") && said("active", "no") && said("groups", "none") && said("email", "none"), "{page}");
         assert!(said("expires at", "<time datetime=\"2025-07-01T08:30:00Z\">2025-07-01 08:30 UTC</time>"), "{page}");
         assert!(said("reason", "too many failed attempts before it; the password was not checked"), "{page}");
+    }
+
+    fn a_former_name_is_told_in_plain_words(db) {
+        let app = with_people(App::start(db));
+        app.command(&["user", "update", "alice", "--rename", "alicia"]);
+        let page = Visit::by(&app, ADMIN).page("/console/audit?target=alicia");
+        assert!(page.contains("<span class=\"muted\">renamed from</span> alice</span>"), "{page}");
     }
 
     fn long_logs_have_pages(db) {

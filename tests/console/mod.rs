@@ -16,6 +16,7 @@ mod pages;
 mod rights;
 mod sessions;
 mod sign_in;
+mod stale;
 mod token;
 mod token_list;
 mod tokens;

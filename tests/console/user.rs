@@ -25,7 +25,7 @@ on_both! {
         assert!(page.contains("Saved.") && page.contains("<h1 dir=\"auto\">alicia</h1>"), "{page}");
         let alicia = user(&app, "alicia");
         assert_eq!((&alicia["groups"], &alicia["is_staff"], &alicia["is_superuser"]), (&json!(["billing"]), &json!(true), &json!(false)));
-        let entry = app.list("/admin/audit/?action=user.update").remove(0);
+        let entry = app.list("/admin/audit/?action=user.update&target=alice").remove(0);
         assert_eq!((&entry["actor"], &entry["details"]["email"]), (&json!("admin"), &json!("a@example.org")));
         visit.done("/console/users/@alicia", &[("username", "alicia")]);
         let alicia = user(&app, "alicia");

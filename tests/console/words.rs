@@ -70,6 +70,38 @@ on_both! {
         assert_harmless(&stranger.sign_in(ATTRIBUTE, SCRIPT).text(), true);
     }
 
+    fn a_name_that_changes_the_direction_of_writing_is_written_out(db) {
+        let app = with_people(App::start(db));
+        // An import may store such names.
+        let (name, link) = ("live\u{202e}", "/console/users/@live%E2%80%AE");
+        app.sql(&format!("update users set username = '{name}' where username = 'alice'"));
+        app.sql(&format!("insert into groups (id, name) values (901, '{name}')"));
+        app.sql(&format!("insert into user_groups (user_id, group_id) select id, 901 from users where username = '{name}'"));
+        let id = app.database.sql(&format!("select id from users where username = '{name}'"));
+        let mut visit = Visit::by(&app, ADMIN);
+        let is_clear = |page: &str| {
+            let has_raw_text = page.split('<').any(|part| part.split_once('>').is_some_and(|(tag, text)| {
+                text.contains('\u{202e}') && !tag.starts_with("option")
+            }));
+            !has_raw_text && page.contains("live\\u{202e}")
+        };
+        for path in [
+            "/console/users", "/console/groups", "/console/groups/@live%E2%80%AE", link, &format!("{link}/account"),
+            &format!("{link}/delete"), &format!("/console/users/bulk?do=deactivate&user={}", id.trim()),
+        ] {
+            let page = visit.page(path);
+            assert!(is_clear(&page), "{path}: {page}");
+        }
+        let page = visit.done(&format!("{link}/active"), &[("is_active", "false")]);
+        assert!(is_clear(&page) && page.contains(">live\\u{202e} is deactivated: they cannot"), "{page}");
+        // Their form still has the name itself, and saves nothing else.
+        let page = visit.page(&format!("{link}/account"));
+        assert!(page.contains(&format!("value=\"{name}\"")), "{page}");
+        let before = app.list("/admin/audit/?action=user.update").len();
+        visit.done(link, &[("username", name), ("email", ""), ("first_name", ""), ("last_name", ""), ("groups", name)]);
+        assert_eq!(app.list("/admin/audit/?action=user.update").len(), before);
+    }
+
     fn users_whose_names_look_like_paths_have_pages(db) {
         let app = with_people(App::start(db));
         let mut visit = Visit::by(&app, ADMIN);

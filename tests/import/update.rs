@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{BEAS_KEY, everything, import, imported, serve, small};
+use super::{BEAS_KEY, add_drf_token, everything, import, imported, serve, small};
 use crate::commands::{done, jeton, json_of};
 use crate::serve::LIMIT;
 use crate::support::app::TestDatabase;
+use crate::support::console::Visit;
 use crate::support::eventually;
 use crate::{each_way, on_both};
 
@@ -50,6 +51,7 @@ each_way! {
         let entries = "select action, target, details from audit_log where id > 3 order by id";
         assert_eq!(target.sql(entries).lines().collect::<Vec<_>>(), [
             r#"user.update|ann|{"username":"anna","email":"anna@example.com","last_name":"B","groups":["empty","ops"],"imported_from":"django"}"#,
+            r#"user.update|anna|{"renamed_from":"ann"}"#,
             r#"user.update|bea|{"is_active":false,"is_staff":false,"imported_from":"django"}"#,
         ]);
         let before = everything(&target);
@@ -76,6 +78,32 @@ each_way! {
 }
 
 on_both! {
+    fn what_a_renamed_user_gets_is_recorded_under_the_new_name(db) {
+        let (source, target) = (small(db), TestDatabase::new(db));
+        imported(&source, &target, &[]);
+        source.sql("update auth_user set username = 'anna' where id = 1");
+        add_drf_token(&source, 1, &"1".repeat(40));
+        let words = imported(&source, &target, &["--update"]);
+        assert!(words.starts_with("imported: 0 users, 0 groups, 1 DRF token,"), "{words}");
+        let entries = target.sql("select action, target, details from audit_log where id > 3 order by id");
+        assert_eq!(entries.lines().collect::<Vec<_>>(), [
+            r#"user.update|ann|{"username":"anna","imported_from":"django"}"#,
+            r#"user.update|anna|{"renamed_from":"ann"}"#,
+            r#"token.create|anna|{"imported_from":"django","tokens":1}"#,
+        ]);
+        // Somebody else may have the name by then.
+        source.sql("insert into auth_user values (4, '!x', null, false, 'ann', '', '', '', false, true, '2026-01-01 00:00:00')");
+        imported(&source, &target, &["--update"]);
+        let app = serve(target, &[]);
+        app.try_login("ann", "x");
+        app.create_user("sam", "a ship that sails", &json!({"is_staff": true}));
+        let mut visit = Visit::by(&app, ("sam", "a ship that sails"));
+        let (anna, ann) = (visit.page("/console/users/@anna/activity"), visit.page("/console/users/@ann/activity"));
+        assert_eq!([&anna, &ann].map(|page| page.matches("user created</span>").count()), [1, 1], "{ann}");
+        assert_eq!([&anna, &ann].map(|page| page.matches("token made</span>").count()), [1, 0], "{ann}");
+        assert_eq!([&anna, &ann].map(|page| page.contains("login refused</span>")), [false, true], "{anna}");
+    }
+
     fn a_login_that_replaces_a_hash_does_not_change_the_password(db) {
         let (source, target) = (small(db), TestDatabase::new(db));
         source.sql(&format!("update auth_user set password = '{OLD_HASH}' where id = 1"));

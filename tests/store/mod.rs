@@ -5,6 +5,7 @@ mod change_log;
 mod clients;
 mod endings;
 mod login_tokens;
+mod names_over_time;
 mod password_links;
 mod purge;
 mod races;

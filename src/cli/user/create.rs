@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::cli::output::say;
 use crate::cli::prompt::new_password;
 use crate::cli::{Failure, with_service};
 use crate::config::Config;
@@ -44,7 +45,7 @@ pub fn create(create: Create, config: &Config) -> Result<(), Failure> {
             ..NewUser::named(create.username, password)
         };
         let user = service.accounts.create_user(user.into(), &caller).await?;
-        eprintln!("created user {} (id {})", user.username, user.id);
+        say(&format!("created user {} (id {})", user.username, user.id));
         Ok(())
     })
 }

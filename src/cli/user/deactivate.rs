@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::user_to_change;
 use crate::cli::names::{no_such_user, users_named};
+use crate::cli::output::say;
 use crate::cli::progress::{bar, number};
 use crate::cli::prompt::confirm_or_yes;
 use crate::cli::wait::Wait;
@@ -41,7 +42,7 @@ pub fn set_active(username: &str, active: bool, config: &Config) -> Result<(), F
         let change = UserChange { is_active: Some(active), ..UserChange::default() };
         let target = user_to_change(&service, username, &caller).await?;
         service.accounts.update_user(&target, change.into()).await.map_err(no_such_user(username))?;
-        eprintln!("{} user {username}", if active { "activated" } else { "deactivated" });
+        say(&format!("{} user {username}", if active { "activated" } else { "deactivated" }));
         Ok(())
     })
 }

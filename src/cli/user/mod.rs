@@ -9,6 +9,7 @@ mod update;
 use clap::Subcommand;
 
 use super::names::no_such_user;
+use super::output::say;
 use super::prompt::{confirm, new_password};
 use super::wait::Wait;
 use super::{Failure, with_service};
@@ -93,7 +94,7 @@ pub fn run(command: UserCommand, config: &Config) -> Result<(), Failure> {
                 let target = user_to_change(&service, &username, &caller).await?;
                 let password = new_password(password_stdin)?;
                 service.accounts.set_password(&target, password).await.map_err(no_such_user(&username))?;
-                eprintln!("set the password of user {username}; their login tokens are revoked");
+                say(&format!("set the password of user {username}; their login tokens are revoked"));
                 Ok(())
             })
         }
@@ -102,7 +103,7 @@ pub fn run(command: UserCommand, config: &Config) -> Result<(), Failure> {
             let target = user_to_change(&service, &username, &caller).await?;
             confirm(&format!("Delete user {username} and all of their tokens?"), yes)?;
             service.accounts.delete_user(&target).await.map_err(no_such_user(&username))?;
-            eprintln!("deleted user {username}");
+            say(&format!("deleted user {username}"));
             Ok(())
         }),
     }

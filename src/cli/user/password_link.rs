@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::super::names::no_such_user;
-use super::super::output::line;
+use super::super::output::{line, say};
 use super::super::{Failure, with_service};
 use super::user_to_change;
 use crate::config::Config;
@@ -36,7 +36,7 @@ pub fn password_link(arguments: &PasswordLink, config: &Config) -> Result<(), Fa
         let link = service.accounts.create_password_link(&target, Some(arguments.expires_in)).await;
         let link = link.map_err(no_such_user(username))?;
         line(&password_link_url(base, &link.key))?;
-        eprintln!("user {username} can set a password with it once, until {}", link.expires_at);
+        say(&format!("user {username} can set a password with it once, until {}", link.expires_at));
         Ok(())
     })
 }

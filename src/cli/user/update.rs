@@ -5,6 +5,7 @@ use clap::error::ErrorKind;
 
 use super::user_to_change;
 use crate::cli::names::no_such_user;
+use crate::cli::output::say;
 use crate::cli::wait::Wait;
 use crate::cli::{Failure, with_service};
 use crate::config::Config;
@@ -137,8 +138,8 @@ fn report(before: &User, after: &User) {
     let changed: Vec<&str> = after.differences(before).iter().map(|(name, _)| *name).collect();
     let User { username, id, .. } = after;
     if changed.is_empty() {
-        eprintln!("user {username} (id {id}) has these values already");
+        say(&format!("user {username} (id {id}) has these values already"));
     } else {
-        eprintln!("updated user {username} (id {id}): {}", changed.join(", "));
+        say(&format!("updated user {username} (id {id}): {}", changed.join(", ")));
     }
 }

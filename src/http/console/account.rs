@@ -4,11 +4,11 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::form::FormFaults;
+use super::form::{Form, FormFaults};
 use super::frame::Frame;
 use super::page::{PageResult, Refusal, html, see_other};
 use super::signed_in::SignedIn;
-use super::user::{Part, UserHead, to_user_page};
+use super::user::{Part, UserHead, shown_user, to_user_page};
 use super::user_form::{GroupBoxes, UserForm};
 use super::visitor::PostedForm;
 use super::widgets::{Field, user_link};
@@ -45,7 +45,7 @@ pub async fn show(signed_in: SignedIn, username: web::Path<String>, state: State
 }
 
 async fn page(state: &AppState, signed_in: &SignedIn, username: &str, refused: Refused) -> PageResult {
-    let user = state.service.accounts.user(username, &signed_in.caller).await?;
+    let user = shown_user(state, signed_in, username, "/account").await?;
     let status = if matches!(refused, Refused::None) { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let mut user_form = UserForm::of(&user);
     let [mut user_form_faults, mut password_faults] = <[FormFaults; 2]>::default();
@@ -78,7 +78,7 @@ pub async fn save(
     state: State,
 ) -> PageResult {
     let user_form = UserForm::submitted(&form);
-    let target = signed_in.user_to_change(&state, &username).await?;
+    let target = signed_in.user_to_change(&state, &username, form.get(Form::USER)).await?;
     // Only superusers have check boxes for these. From others, an unchecked one means nothing.
     let flag = |is_checked: bool| (is_checked || signed_in.is_superuser()).then_some(is_checked);
     let change = UserChange {
@@ -112,7 +112,7 @@ pub async fn set_active(
         _ => return Err(Refusal::Page(StatusCode::BAD_REQUEST, "The form does not say what to do.".into())),
     };
     let change = UserChange { is_active: Some(is_active), ..UserChange::default() };
-    let target = signed_in.user_to_change(&state, &username).await?;
+    let target = signed_in.user_to_change(&state, &username, form.get(Form::USER)).await?;
     let user = state.service.accounts.update_user(&target, change.into()).await?;
     let notice = if is_active {
         format!("{} is active again.", user.username)
@@ -130,7 +130,7 @@ pub async fn set_password(
     state: State,
 ) -> PageResult {
     let password = Password::new(form.get("password").to_owned());
-    let target = signed_in.user_to_change(&state, &username).await?;
+    let target = signed_in.user_to_change(&state, &username, form.get(Form::USER)).await?;
     let set = state.service.accounts.set_password(&target, password);
     match signed_in.run_once(&request, &form, &state, set).await? {
         Ok(()) => {

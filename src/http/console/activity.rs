@@ -10,7 +10,7 @@ use super::frame::Frame;
 use super::listing::{Listing, Pager};
 use super::page::{PageResult, html};
 use super::signed_in::SignedIn;
-use super::user::{Part, UserHead};
+use super::user::{Part, UserHead, shown_user};
 use crate::domain::audit::ActivityKind;
 use crate::http::state::State;
 
@@ -43,7 +43,7 @@ struct KindLink {
 
 /// The entries, newest first.
 pub async fn list(signed_in: SignedIn, request: HttpRequest, username: web::Path<String>, state: State) -> PageResult {
-    let user = state.service.accounts.user(&username, &signed_in.caller).await?;
+    let user = shown_user(&state, &signed_in, &username, "/activity").await?;
     let listing = Listing::of(&request)?;
     let wanted = listing.get("show");
     let (kind, ..) = KINDS.into_iter().find(|(_, word, _)| *word == wanted).unwrap_or(KINDS[0]);

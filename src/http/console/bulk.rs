@@ -243,7 +243,8 @@ async fn apply_to_all(
         let mut outcome = Outcome::default();
         for user in users {
             let username = user.username.clone();
-            match apply_to(ChangeableUser::new(signed_in.caller.clone(), user), state, task, group).await {
+            let target = ChangeableUser::new(signed_in.caller.clone(), user).map(ChangeableUser::by_id);
+            match apply_to(target, state, task, group).await {
                 Ok(()) => outcome.done += 1,
                 Err(error @ Error::Invalid(_)) if outcome.done == 0 => return Err(error),
                 Err(error @ (Error::Store(_) | Error::Busy)) => return Err(error),

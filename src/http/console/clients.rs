@@ -191,6 +191,7 @@ pub async fn confirm_delete(
     let page = Confirmation {
         frame: signed_in.frame(&format!("Delete {client_id}"), "clients"),
         form_token: signed_in.form_token(),
+        user_id: None,
         question: format!("Delete {client_id}?"),
         sentence: "Every request with this client's secret will be refused.",
         back: CLIENTS.into(),

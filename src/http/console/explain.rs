@@ -46,6 +46,7 @@ struct Verdict {
 
 /// The token's user, and what the reader may do.
 struct Owner {
+    id: i64,
     username: String,
     link: String,
     audit_link: String,
@@ -108,6 +109,7 @@ async fn owner(
         other => other?,
     };
     Ok(Some(Owner {
+        id: user.id,
         username: username.to_owned(),
         link: user_link(username),
         audit_link: link_of_target(username),

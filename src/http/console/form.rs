@@ -17,6 +17,9 @@ impl Form {
     /// The field with the form token, which is bound to the session.
     pub const TOKEN: &'static str = "form_token";
 
+    /// The field with the id of the user whom the page showed: somebody else may have the name by now.
+    pub const USER: &'static str = "user_id";
+
     /// Checks that the form comes from the same origin, if the browser says where it comes from.
     ///
     /// # Errors

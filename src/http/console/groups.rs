@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
-use super::form::FormFaults;
+use super::form::{Form, FormFaults};
 use super::frame::Frame;
 use super::listing::{Listing, Pager, number_up_to};
 use super::page::{PageResult, html, see_other};
@@ -125,7 +125,7 @@ pub async fn remove(
     name: web::Path<String>,
     state: State,
 ) -> PageResult {
-    let target = signed_in.user_to_change(&state, form.get("username")).await?;
+    let target = signed_in.user_to_change(&state, form.get("username"), form.get(Form::USER)).await?;
     let user = state.service.accounts.set_member(&target, &name, false).await?;
     signed_in.notify(&state, format!("{} is no longer in {name}.", user.username)).await;
     Ok(see_other(&group_link(&name)))
@@ -141,6 +141,7 @@ pub async fn confirm_delete(
     let page = Confirmation {
         frame: signed_in.frame(&format!("Delete {}", group.name), "users"),
         form_token: signed_in.form_token(),
+        user_id: None,
         question: format!("Delete {}?", group.name),
         sentence: "Its members stay, without this group. Services that ask for it refuse them from now on.",
         back: group_link(&group.name),

@@ -8,14 +8,37 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 
 use super::frame::{CONSOLE, Frame};
+use crate::domain::safe_text::changes_direction;
 use crate::http::error::{HttpError, whole_seconds};
 use crate::service::Error;
 use crate::store::StoreError;
 
 /// Renders a page.
 pub fn html(status: StatusCode, page: &impl Template) -> HttpResponse {
-    let text = page.render().expect("templates render into memory");
+    let text = with_visible_directions(page.render().expect("templates render into memory"));
     HttpResponse::build(status).content_type(ContentType::html()).body(text)
+}
+
+/// Writes out each character of a page's text that changes the direction of writing, so that an imported name with one
+/// does not rearrange the sentence in which it stands. In tags it stays, and in options, whose text a form sends back.
+fn with_visible_directions(page: String) -> String {
+    if !page.contains(changes_direction) {
+        return page;
+    }
+    let mut shown = String::with_capacity(page.len() + 64);
+    for (number, part) in page.split('<').enumerate() {
+        // A page begins with a tag. In texts and in attributes `<` and `>` are escaped.
+        if number > 0 {
+            shown.push('<');
+        }
+        let (tag, text) = part.split_at(part.find('>').map_or(part.len(), |end| end + 1));
+        shown.push_str(tag);
+        let is_option = tag.starts_with("option") && tag.ends_with('>');
+        for c in text.chars() {
+            if changes_direction(c) && !is_option { shown.extend(c.escape_default()) } else { shown.push(c) }
+        }
+    }
+    shown
 }
 
 /// 303: redirects to another page.
@@ -31,6 +54,8 @@ pub type PageResult = Result<HttpResponse, Refusal>;
 pub enum Refusal {
     /// Nobody is signed in: redirects to the sign-in form.
     SignIn(String),
+    /// The page is at another address now.
+    Moved(String),
     /// A status and a message.
     Page(StatusCode, String),
     /// An error of the service.
@@ -67,6 +92,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SignIn(_) => f.write_str("not signed in"),
+            Self::Moved(location) => write!(f, "moved to {location}"),
             Self::Page(_, sentence) => f.write_str(sentence),
             Self::Service(error) => error.fmt(f),
             Self::Body(error) => error.fmt(f),
@@ -88,14 +114,14 @@ impl Refusal {
         match self {
             Self::Page(status, _) | Self::Body(HttpError::Detail(status, _)) => status.is_client_error(),
             Self::Service(error) => status_and_sentence(error).0.is_client_error(),
-            Self::SignIn(_) | Self::Body(_) => false,
+            Self::SignIn(_) | Self::Moved(_) | Self::Body(_) => false,
         }
     }
 
     /// The page, in the frame that `framed` makes for its heading.
     pub fn page(&self, framed: impl Fn(&str) -> Frame) -> HttpResponse {
         match self {
-            Self::SignIn(location) => see_other(location),
+            Self::SignIn(location) | Self::Moved(location) => see_other(location),
             Self::Page(status, sentence) | Self::Body(HttpError::Detail(status, sentence)) => {
                 error_page(*status, sentence, framed)
             }
@@ -198,4 +224,22 @@ pub async fn not_found() -> PageResult {
 pub async fn other_method(request: HttpRequest) -> PageResult {
     let sentence = format!("This page does not support {}.", request.method());
     Err(Refusal::Page(StatusCode::METHOD_NOT_ALLOWED, sentence))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directions_are_written_out_in_texts_alone() {
+        let shown = |page: &str| with_visible_directions(page.to_owned());
+        let page = "<title>a\u{202e}b \u{2067}</title><input value=\"a\u{202e}b\"><option selected>a\u{202e}b</option>c\u{202d}";
+        let expected = "<title>a\\u{202e}b \\u{2067}</title><input value=\"a\u{202e}b\"><option selected>a\u{202e}b</option>c\\u{202d}";
+        assert_eq!(shown(page), expected);
+        // Scripts need the other ones within words.
+        assert_eq!(
+            shown("<p>\u{645}\u{200c}\u{62d} \u{200f}\u{5d0}</p>"),
+            "<p>\u{645}\u{200c}\u{62d} \u{200f}\u{5d0}</p>"
+        );
+    }
 }

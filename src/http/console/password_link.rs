@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 
+use super::form::Form;
 use super::page::{PageResult, Refusal, html};
 use super::signed_in::SignedIn;
 use super::visitor::PostedForm;
@@ -22,7 +23,7 @@ pub async fn create(
     let expires_in = duration::lifetime(form.get("expires_in")).map_err(|_| {
         Refusal::Page(StatusCode::BAD_REQUEST, "The form does not say how long the link is good.".into())
     })?;
-    let target = signed_in.user_to_change(&state, &username).await?;
+    let target = signed_in.user_to_change(&state, &username, form.get(Form::USER)).await?;
     let made = state.service.accounts.create_password_link(&target, Some(expires_in));
     let link = signed_in.run_once(&request, &form, &state, made).await??;
     let heading = format!("A password link for {username}");

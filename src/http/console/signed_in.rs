@@ -70,12 +70,23 @@ impl SignedIn {
         self.caller.rights == Rights::Superuser
     }
 
-    /// A user whom they may change.
+    /// A user whom they may change, and whose page they have seen, if `seen_id` says whose: it is the text of the field
+    /// [`Form::USER`](super::form::Form::USER).
     ///
     /// # Errors
-    /// As [`crate::service::Accounts::user_to_change`].
-    pub async fn user_to_change(&self, state: &AppState, username: &str) -> Result<ChangeableUser, Error> {
-        state.service.accounts.user_to_change(username, self.caller.clone()).await
+    /// As [`crate::service::Accounts::seen_user_to_change`].
+    pub async fn user_to_change(
+        &self,
+        state: &AppState,
+        username: &str,
+        seen_id: &str,
+    ) -> Result<ChangeableUser, Error> {
+        let accounts = &state.service.accounts;
+        match seen_id {
+            "" => accounts.user_to_change(username, self.caller.clone()).await,
+            // No user has an id that is no number.
+            id => accounts.seen_user_to_change(username, id.parse().unwrap_or(-1), self.caller.clone()).await,
+        }
     }
 }
 

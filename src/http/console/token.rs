@@ -4,11 +4,12 @@ use actix_web::http::StatusCode;
 use actix_web::web;
 use askama::Template;
 
-use super::form::FormFaults;
+use super::form::{Form, FormFaults};
 use super::frame::Frame;
 use super::page::{PageResult, Refusal, html, see_other};
 use super::signed_in::SignedIn;
 use super::token_form::{FoundRow, lifetime};
+use super::user::shown_user;
 use super::visitor::PostedForm;
 use super::widgets::{Field, token_link};
 use crate::http::extract::TokenId;
@@ -20,6 +21,7 @@ use crate::service::{EndTime, Error, NewEnd};
 struct TokenPage {
     frame: Frame,
     form_token: String,
+    user_id: i64,
     row: FoundRow,
     may_change: bool,
     /// Whether each use of the token moves its expiry.
@@ -41,12 +43,14 @@ async fn page(
     faults: &FormFaults,
 ) -> PageResult {
     let (service, caller) = (&state.service, &signed_in.caller);
-    let found = service.tokens.token(TokenId::parse(id)?.0, Some(username), caller).await?;
-    let user = service.accounts.user(username, caller).await?;
+    let token_id = TokenId::parse(id)?.0;
+    let user = shown_user(state, signed_in, username, &format!("/tokens/{token_id}")).await?;
+    let found = service.tokens.token(token_id, Some(username), caller).await?;
     let hint = "From now, such as 12h or 90d";
     let page = TokenPage {
         frame: signed_in.frame(&format!("Token {id}"), "users"),
         form_token: signed_in.form_token(),
+        user_id: user.id,
         is_extended_by_use: found.token.name.is_none() && service.policy.token_auto_refresh,
         row: FoundRow::of(found, service.clock.now()),
         may_change: caller.require_power_over(&user).is_ok(),
@@ -65,7 +69,7 @@ pub async fn update(
     let (username, id) = &*path;
     let token_id = TokenId::parse(id)?.0;
     // Checked first, as for every other form about a user.
-    signed_in.user_to_change(&state, username).await?;
+    signed_in.user_to_change(&state, username, form.get(Form::USER)).await?;
     let (field, text) = match form.get("to") {
         "grace" => ("grace", form.text("grace")),
         _ => ("expires_in", form.text("expires_in")),

@@ -27,7 +27,7 @@ pub async fn create(
     state: State,
 ) -> PageResult {
     let wanted = TokenForm::of(&form);
-    let target = signed_in.user_to_change(&state, &username).await?;
+    let target = signed_in.user_to_change(&state, &username, form.get(Form::USER)).await?;
     let made = async {
         let named =
             NamedToken { name: wanted.name.clone(), scope: wanted.scope.clone(), expires_in: wanted.lifetime()? };
@@ -50,7 +50,7 @@ pub async fn regenerate(
     state: State,
 ) -> PageResult {
     let options = RegenerateOptions { grace: grace_of(&form)?, all: form.is_checked("all") };
-    let target = signed_in.user_to_change(&state, &username).await?;
+    let target = signed_in.user_to_change(&state, &username, form.get(Form::USER)).await?;
     let made = state.service.tokens.regenerate(&target, options);
     let login = signed_in.run_once(&request, &form, &state, made).await??;
     Ok(key_page(&signed_in, &username, &login.token, "The new login key".into()))
@@ -63,11 +63,12 @@ pub fn grace_of(form: &Form) -> Result<Option<Duration>, Refusal> {
 
 /// Revokes a token of this user.
 pub async fn revoke(
-    PostedForm { by: signed_in, .. }: PostedForm<SignedIn>,
+    PostedForm { by: signed_in, form }: PostedForm<SignedIn>,
     path: web::Path<(String, String)>,
     state: State,
 ) -> PageResult {
     let (username, id) = path.into_inner();
+    signed_in.user_to_change(&state, &username, form.get(Form::USER)).await?;
     state.service.tokens.revoke_token(TokenId::parse(&id)?.0, Some(&username), &signed_in.caller).await?;
     to_user_page(&state, &signed_in, &username, "The token is revoked.").await
 }

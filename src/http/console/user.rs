@@ -5,7 +5,7 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 
 use super::details;
-use super::page::{PageResult, see_other};
+use super::page::{PageResult, Refusal, see_other};
 use super::signed_in::SignedIn;
 use super::widgets::{Moment, MomentOr, moment_or, user_link};
 use crate::domain::audit::Action;
@@ -79,6 +79,22 @@ impl UserHead {
             refused,
             user,
         })
+    }
+}
+
+/// The user of a page. The page of a name that nobody has any more leads to that of the user who had it last, if they
+/// were renamed; `part` is the rest of its path.
+pub async fn shown_user(state: &AppState, signed_in: &SignedIn, username: &str, part: &str) -> Result<User, Refusal> {
+    let accounts = &state.service.accounts;
+    match accounts.user(username, &signed_in.caller).await {
+        Err(Error::NotFound) => {
+            let Some(name) = accounts.present_name(username, &signed_in.caller).await? else {
+                return Err(Refusal::not_found());
+            };
+            let user = accounts.user(&name, &signed_in.caller).await?;
+            Err(Refusal::Moved(format!("{}{part}", user_link(&user.username))))
+        }
+        other => Ok(other?),
     }
 }
 

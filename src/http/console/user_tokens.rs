@@ -10,7 +10,7 @@ use super::listing::{Listing, Pager};
 use super::page::{PageResult, html};
 use super::signed_in::SignedIn;
 use super::token_form::{EndedRow, TokenForm, TokenRow};
-use super::user::{Part, UserHead};
+use super::user::{Part, UserHead, shown_user};
 use super::widgets::Field;
 use crate::domain::page::PageRequest;
 use crate::http::state::{AppState, State};
@@ -47,7 +47,7 @@ pub async fn page(
     faults: &FormFaults,
 ) -> PageResult {
     let (service, caller) = (&state.service, &signed_in.caller);
-    let user = service.accounts.user(username, caller).await?;
+    let user = shown_user(state, signed_in, username, "").await?;
     let listing = Listing::of(request)?;
     let live = service.tokens.list_tokens(&TokenListFilter::of_user(username), listing.page, caller).await?;
     let ended_listing = Listing::numbered_by(request, "ended", ENDED_PER_PAGE)?;

@@ -226,6 +226,8 @@ pub fn client_link(client_id: &str) -> String {
 pub struct Confirmation {
     pub frame: Frame,
     pub form_token: String,
+    /// The user whom it deletes.
+    pub user_id: Option<i64>,
     pub question: String,
     pub sentence: &'static str,
     pub back: String,

@@ -41,4 +41,9 @@ impl Accounts {
         let username = user.username.clone();
         self.database.run(move |store| store.last_deactivation(&username)).await
     }
+    /// What the user is called now who had this name last, which nobody has any more.
+    pub async fn present_name(&self, former: &str, _: &Staff) -> Result<Option<String>, Error> {
+        let former = former.to_owned();
+        self.database.run(move |store| store.present_name(&former)).await
+    }
 }

@@ -53,7 +53,7 @@ impl Batch<'_, '_> {
             people.insert(existing.source.key.clone(), person);
         }
         if is_updated {
-            self.update(std::mem::take(&mut reconciled.existing), &mut groups)?;
+            self.update(std::mem::take(&mut reconciled.existing), &mut groups, &mut people)?;
         }
         let new = self.new_users(reconciled.new, groups, &mut people)?;
         let tokens = self.tokens(&people)?;

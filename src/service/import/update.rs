@@ -3,18 +3,20 @@
 use std::collections::HashMap;
 
 use super::Progress;
-use super::batch::Batch;
+use super::batch::{Batch, People};
 use super::decision::{as_user, decide};
 use super::import_run::Pass;
 use super::reconciled::Existing;
 use crate::store::StoreError;
 
 impl Batch<'_, '_> {
-    /// Updates existing users: what has changed at the source, and not here, is changed here, too.
+    /// Updates existing users: what has changed at the source, and not here, is changed here, too. Also their names in
+    /// `people`.
     pub fn update(
         &mut self,
         existing: Vec<Existing>,
         groups: &mut HashMap<String, Vec<String>>,
+        people: &mut People,
     ) -> Result<(), StoreError> {
         let here: Vec<_> = existing.iter().map(|existing| existing.here.user.clone()).collect();
         let here = self.target.with_groups(here)?;
@@ -51,6 +53,10 @@ impl Batch<'_, '_> {
             }
             self.done.updated += u64::from(decision.changes);
             if let Some(name) = decision.updated.change.username {
+                // What they get from now on is recorded under the new name.
+                if let Some(person) = people.get_mut(&source.key).filter(|_| self.pass == Pass::Write) {
+                    person.name.clone_from(&name);
+                }
                 renamed.push((here.id, name, source.key));
             }
             if !decision.kept.is_empty() && self.pass == Pass::Check {

@@ -92,8 +92,11 @@ impl ImportTarget<'_> {
             return Ok(());
         }
         details.insert("imported_from".into(), "django".into());
-        let action = if details.len() > 1 { Action::UserUpdate } else { Action::UserPassword };
-        audit::record(conn, by, action, &before.username, &Value::Object(details), now)?;
+        if details.len() > 1 {
+            audit::record_update(conn, by, (before, &after), details, now)?;
+        } else {
+            audit::record(conn, by, Action::UserPassword, &before.username, &Value::Object(details), now)?;
+        }
         self.has_cached_changes = true;
         Ok(())
     }

@@ -57,7 +57,7 @@ impl Store {
             end_links_after(conn, &user, &changed)?;
             let details = difference(&user, &changed);
             if !details.is_empty() {
-                audit::record(conn, by, Action::UserUpdate, &user.username, &Value::Object(details), now)?;
+                audit::record_update(conn, by, (&user, &changed), details, now)?;
             }
             Ok(Changed::Done(changed))
         })

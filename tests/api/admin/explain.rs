@@ -93,6 +93,18 @@ on_both! {
         assert_eq!(app.explain(&key)["reason"], "active");
     }
 
+    fn an_inactive_user_who_was_renamed_is_explained_as_before(db) {
+        let app = on_real_time(db, &[]);
+        let key = app.alice();
+        app.command(&["user", "deactivate", "alice"]);
+        let before = app.explain(&key);
+        assert!(before["at"].is_string() && before["by"].is_string(), "{before}");
+        app.command(&["user", "update", "alice", "--rename", "alicia"]);
+        app.create_user(ALICE.0, ALICE.1, &json!({"is_active": false}));
+        let after = app.explain(&key);
+        assert_eq!((&after["at"], &after["by"], &after["username"]), (&before["at"], &before["by"], &json!("alicia")));
+    }
+
     fn deactivating_an_inactive_user_again_changes_nothing(db) {
         let app = on_real_time(db, &[]);
         let key = app.alice();

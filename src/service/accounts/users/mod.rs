@@ -43,6 +43,21 @@ impl Accounts {
         ChangeableUser::new(caller, user)
     }
 
+    /// As [`Accounts::user_to_change`], for a caller who has seen the user with this id under this name.
+    ///
+    /// # Errors
+    /// Also [`Error::Conflict`] when somebody else has the name now, or nobody, because the user was renamed.
+    pub async fn seen_user_to_change(&self, username: &str, id: i64, caller: Staff) -> Result<ChangeableUser, Error> {
+        match self.user(username, &caller).await {
+            Ok(user) if user.id == id => Ok(ChangeableUser::new(caller, user)?.by_id()),
+            Ok(_) => Err(Error::user_changed()),
+            Err(Error::NotFound) if !self.users_by_id(vec![id], &caller).await?.is_empty() => {
+                Err(Error::user_changed())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// A page of the users that match `filter`, and their number. With `count_limit`, counting stops at one more than
     /// that.
     pub async fn list_users(
@@ -89,7 +104,8 @@ impl Accounts {
     /// their name now, and checks again that the caller may change them.
     ///
     /// # Errors
-    /// Those of `change`; [`Error::NotFound`], [`Error::PermissionDenied`]; [`Error::UserChanging`].
+    /// Those of `change`; [`Error::NotFound`], [`Error::PermissionDenied`]; [`Error::Conflict`] when the caller means
+    /// another user; [`Error::UserChanging`].
     pub(in crate::service) async fn change_user<T>(
         &self,
         target: &ChangeableUser,
@@ -100,6 +116,7 @@ impl Accounts {
                 return change(target.user().clone()).await;
             }
             let again = self.user_to_change(&target.user().username, target.caller().clone()).await?;
+            again.replaces(target)?;
             change(again.user().clone()).await
         })
         .await

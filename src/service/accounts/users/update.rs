@@ -39,9 +39,7 @@ impl Accounts {
                 caller.require(Rights::Superuser)?;
             }
             if patch.edition.as_ref().is_some_and(|edition| *edition != user.edition()) {
-                return Err(Error::Conflict(
-                    "Somebody changed this user meanwhile: go back, reload the page and try again.".into(),
-                ));
+                return Err(Error::user_changed());
             }
             let change = self.checked(&patch, &user).await?;
             let (actor, now) = (caller.actor.clone(), self.clock.now());
