@@ -11,7 +11,7 @@ use super::token_form::FoundRow;
 use super::user_filter::{FILTERS, FilterFields, ReadFilter, max_found, read};
 use super::widgets::{Choice, Day, DayOr, moment_or, user_link};
 use crate::domain::page::MAX_PAGE_SIZE;
-use crate::domain::token::{TokenSearch, copied_key};
+use crate::domain::token::{TokenSearch, has_whole_key};
 use crate::domain::user::User;
 use crate::http::state::State;
 
@@ -87,7 +87,7 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> Pa
     let counts = service.tokens.count_tokens_by_user(ids, caller).await?;
     let search = listing.get("search").to_owned();
     let token_search = TokenSearch::of(&search);
-    let is_whole_key = token_search.is_whole_key || TokenSearch::of(copied_key(&search)).is_whole_key;
+    let is_whole_key = has_whole_key(&search);
     let tokens = service.tokens.find_tokens(token_search, MAX_TOKENS, caller).await?;
     let now = service.clock.now();
     let is_more = page.count > most.into();

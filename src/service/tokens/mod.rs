@@ -18,7 +18,7 @@ use super::login_tokens::LoginTokens;
 use super::policy::Policy;
 use super::sign_in::SignIn;
 use crate::domain::time::Clock;
-pub use explain::Explanation;
+pub use explain::{ExplainedText, Explanation};
 pub use list::TokenListFilter;
 pub use named::{CreatedToken, NamedToken};
 pub use regenerate::RegenerateOptions;
