@@ -25,6 +25,7 @@ const SIZES: [(u32, &str); 3] = [(25, "25"), (100, "100"), (500, "500")];
 #[template(path = "console/users.html")]
 struct UsersPage {
     frame: Frame,
+    form_token: String,
     search: String,
     /// Parameters that the search form keeps: names and values.
     kept: Vec<(&'static str, String)>,
@@ -111,6 +112,7 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> Pa
     let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let page = UsersPage {
         frame: signed_in.frame("Users", "users"),
+        form_token: signed_in.form_token(),
         kept: kept.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
         filters: FilterFields::of(&listing, &faults, caller, &state).await?,
         columns: ["username", "date_joined"].map(|name| Column::of(name, &listing)),
