@@ -16,6 +16,7 @@ mod migrate;
 mod names;
 mod openapi;
 mod output;
+mod paste;
 mod progress;
 mod prompt;
 mod restore;
