@@ -16,6 +16,7 @@ mod migrate;
 mod names;
 mod openapi;
 mod output;
+mod paste;
 mod progress;
 mod prompt;
 mod restore;
@@ -43,6 +44,13 @@ use with_service::{with_service, with_service_on};
 
 /// Runs the command that `arguments`, the program's name first, ask for.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(name) = settings::asked_about(&arguments) {
+        return match settings::one(name) {
+            Ok(text) => ended(output::line(text.trim_end())),
+            Err(fault) => bad_settings(&fault),
+        };
+    }
     let matches = match commands().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) => {
@@ -54,10 +62,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let command = match cli.command.unwrap_or(Command::Serve) {
         // These are about the program itself, and work whatever the settings are.
-        Command::Settings => {
-            let name = matches.subcommand().and_then(|(_, settings)| settings.subcommand_name());
-            return ended(settings::settings(name));
-        }
+        Command::Settings => return ended(settings::settings()),
         Command::Completions(arguments) => {
             return ended(completions::completions(&arguments, command::with_setting_flags()));
         }

@@ -4,6 +4,7 @@ use std::io::{BufRead, IsTerminal, Read, Write, stderr, stdin};
 
 use super::Failure;
 use super::output::{say, visible};
+use super::paste::paste;
 use crate::domain::password::Password;
 
 /// A new password: from standard input if `from_stdin`, else typed twice without echo.
@@ -22,10 +23,10 @@ pub fn new_password(from_stdin: bool) -> Result<Password, Failure> {
     if first == second { Ok(Password::new(first)) } else { Err(Failure::new("the two passwords differ")) }
 }
 
-/// A key: typed or pasted without echo at a terminal, else all of standard input.
+/// A text with a key: typed or pasted without echo at a terminal, else all of standard input.
 pub fn key() -> Result<String, Failure> {
     if stdin().is_terminal() {
-        return Ok(rpassword::prompt_password("Key: ")?);
+        return paste("Key: ");
     }
     let mut text = String::new();
     stdin().read_to_string(&mut text)?;

@@ -1,7 +1,9 @@
 //! `jeton help settings`, and `jeton help settings NAME` for one: what each setting does, from the same rows as `docs/settings.md`.
 
+use std::ffi::OsString;
+
 use super::Failure;
-use super::output::line;
+use super::output::{line, visible};
 use crate::config::{Kind, Setting, settings as all_settings};
 
 /// The columns of a terminal that help takes at most.
@@ -12,10 +14,34 @@ const INTRODUCTION: &str = "A setting is an environment variable, a flag of the 
     environment, and that overrides .env. Where NAME_FILE is written too, it names a file that holds the value; a \
     secret has no flag but that of its file. `jeton config` prints the value of each setting, and where it came from; `jeton help settings NAME` explains one.";
 
-/// Prints the settings, or the one with this name.
-pub fn settings(name: Option<&str>) -> Result<(), Failure> {
-    let one = name.and_then(|name| each(WIDTH).find(|(setting, _)| setting.name == name));
-    line(one.map_or_else(|| text(WIDTH), |(_, text)| text).trim_end())
+/// Prints all settings.
+pub fn settings() -> Result<(), Failure> {
+    line(text(WIDTH).trim_end())
+}
+
+/// The text of the setting with this name: that of its variable or of its flag, in capitals or not, also with `_FILE`.
+///
+/// # Errors
+/// A sentence, if there is none.
+pub fn one(name: &str) -> Result<String, String> {
+    let wanted = name.to_uppercase().replace('-', "_");
+    let is_wanted = |setting: &Setting| {
+        let is_named = |name: &str| name == wanted || name.strip_prefix("JETON_") == Some(&wanted);
+        is_named(setting.name) || setting.file_variable().is_some_and(|name| is_named(&name))
+    };
+    let found = each(WIDTH).find(|(setting, _)| is_wanted(setting));
+    let none = || format!("there is no setting {}; `jeton help settings` lists them", visible(&wanted));
+    found.map(|(_, text)| text).ok_or_else(none)
+}
+
+/// The name of a setting that the arguments ask about, the program's name first. clap has a command for each setting, so
+/// that shells complete them, and refuses every other word in its own words.
+pub fn asked_about(arguments: &[OsString]) -> Option<&str> {
+    let words: Vec<&str> = arguments.iter().skip(1).filter_map(|word| word.to_str()).collect();
+    match words.as_slice() {
+        ["help", "settings", name] | ["settings", name] if !name.starts_with('-') && *name != "help" => Some(name),
+        _ => None,
+    }
 }
 
 /// Each setting, and its text alone.

@@ -11,9 +11,9 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     if text == "0" {
         return Ok(Duration::ZERO);
     }
+    let too_long = || TOO_LONG.to_owned();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| expected())?;
     let millis = match unit {
         "ms" => 1,
         "s" => 1_000,
@@ -22,8 +22,13 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         "d" => 86_400_000,
         _ => return Err(expected()),
     };
+    if number.is_empty() {
+        return Err(expected());
+    }
+    // Digits that are no number are too many.
+    let number: u64 = number.parse().map_err(|_| too_long())?;
     let millis = number.checked_mul(millis).filter(|millis| *millis <= MAX_MILLIS);
-    millis.map(Duration::from_millis).ok_or_else(|| "it is at most 36500d".into())
+    millis.map(Duration::from_millis).ok_or_else(too_long)
 }
 
 /// Parses a lifetime: whole seconds, or what [`parse`] accepts, but greater than zero.
@@ -45,6 +50,9 @@ pub fn text(span: Duration) -> String {
     let (name, unit) = whole.unwrap_or(("ms", 1));
     format!("{}{name}", millis / unit)
 }
+
+/// What [`parse`] says of a duration that is longer than any may be.
+pub const TOO_LONG: &str = "it is at most 36500d";
 
 /// A hundred years, so that a time plus a duration stays within the range of both databases.
 pub const MAX_SECONDS: u64 = 36_500 * 86_400;
@@ -69,6 +77,9 @@ mod tests {
         }
         for bad in ["", "s", "10", "-1s", "1.5h", "10 s", "1w", "99999999999999999999d", "36501d"] {
             assert!(parse(bad).is_err(), "{bad}");
+        }
+        for long in ["36501d", "99999999999999999999d", "18446744073709551615d", "9999999999999999h"] {
+            assert_eq!(parse(long), Err(TOO_LONG.to_owned()), "{long}");
         }
     }
 

@@ -7,7 +7,7 @@ use std::ops::Deref;
 use super::caller::{Caller, Holder};
 use super::error::Error;
 use crate::domain::rights::Rights;
-use crate::domain::session::{SessionKey, SessionKind};
+use crate::domain::session::SessionKey;
 use crate::domain::token::{TokenFacts, TokenKind};
 use crate::domain::user::User;
 use crate::store::AskedWith;
@@ -124,11 +124,12 @@ impl AccountHolder {
         &self.asked_with
     }
 
-    /// The place where they ask, for the audit log: `route`, or their account's pages.
-    pub(in crate::service) const fn via(&self, route: &'static str) -> &'static str {
+    /// The place where they ask, for the audit log: the route of the API, or the page. Both are paths, unlike the places
+    /// of logins.
+    pub(in crate::service) const fn via(&self, route: &'static str, page: &'static str) -> &'static str {
         match self.asked_with {
             AskedWith::Token(_) => route,
-            AskedWith::Session(_) => SessionKind::Account.as_str(),
+            AskedWith::Session(_) => page,
         }
     }
 }

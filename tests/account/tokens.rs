@@ -69,7 +69,7 @@ on_both! {
         assert!(!visit.page("/account/").contains(&key), "the key is not shown again");
         assert_eq!(app.tokens_of("alice").len(), 1);
         let failed = app.list("/admin/audit/?action=login.failed");
-        assert_eq!(failed.iter().map(|entry| &entry["details"]["via"]).collect::<Vec<_>>(), ["account", "account"]);
+        assert_eq!(failed.iter().map(|entry| &entry["details"]["via"]).collect::<Vec<_>>(), ["/account/tokens", "/account/tokens"]);
     }
 
     fn users_give_only_scopes_that_they_may_give(db) {

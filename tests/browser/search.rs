@@ -2,7 +2,7 @@
 
 use super::in_use;
 use crate::support::app::ADMIN;
-use crate::support::browser::Browser;
+use crate::support::browser::{Browser, ENTER};
 
 #[test]
 fn the_list_follows_what_is_typed() {
@@ -34,6 +34,42 @@ fn the_list_follows_what_is_typed() {
     app.sql("delete from sessions");
     browser.press("a");
     browser.sees("For staff.");
+    browser.assert_clean();
+}
+
+#[test]
+fn a_whole_key_is_not_sent_as_a_search() {
+    let app = in_use();
+    let browser = Browser::on(&app);
+    browser.sign_in(ADMIN);
+    let key = app.login("ada", super::PASSWORD);
+    browser.open("/console/users?search=ada");
+    // Each request of the page, and each address that it has.
+    browser.run("window.sent = []; const send = window.fetch; window.fetch = (url, ...more) => { window.sent.push(String(url)); return send(url, ...more); }");
+    for text in [key.clone(), format!("Token {key}"), format!("{} {}", &key[..30], &key[30..])] {
+        browser.fill("Search", &text);
+        browser.sees("This looks like a whole key, so it was not sent");
+        browser.press(ENTER);
+        browser.choose("State", "inactive");
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        assert_eq!(browser.path(), "/console/users?search=ada", "{text}");
+        let sent = browser.run("return window.sent").to_string();
+        assert!(!sent.contains(&key[..9]), "{sent}");
+    }
+    browser.fill("Search", "grace");
+    browser
+        .until("return window.sent.some(url => url.includes('grace')) && document.querySelector('#whole-key').hidden");
+    browser.fill("Search", &format!("Token {key}"));
+    browser.click("Check this token");
+    browser.sees("Accepted");
+    assert_eq!(browser.path(), "/console/explain");
+    // An external id may look like one.
+    browser.open("/console/users");
+    let id = "0123456789".repeat(4);
+    browser.fill("Search", &id);
+    browser.click("It is no key: search");
+    browser.sees(&format!("No name, e-mail address or external id matches “{id}”."));
+    assert_eq!(browser.path().split('&').next(), Some(format!("/console/users?search={id}").as_str()));
     browser.assert_clean();
 }
 

@@ -82,6 +82,19 @@ fn one_setting_is_explained_alone() {
     }
     let text = done(&jeton, &["settings", "JETON_TOKEN_MODE"]);
     assert_eq!(done(&jeton, &["help", "settings", "token-mode"]), text, "by the name of its flag, too");
+    assert_eq!(done(&jeton, &["help", "settings", "jeton_token_mode"]), text, "in small letters");
+    assert_eq!(done(&jeton, &["settings", "TOKEN_MODE"]), text);
+    let key = done(&jeton, &["help", "settings", "JETON_SECRET_KEY"]);
+    for name in ["JETON_SECRET_KEY_FILE", "jeton_secret_key_file", "secret-key-file"] {
+        assert_eq!(done(&jeton, &["help", "settings", name]), key, "{name}");
+    }
+    for (name, shown) in [("nonsense", "NONSENSE"), ("JETON_TOKEN_MODE_FILE", "JETON_TOKEN_MODE_FILE")] {
+        for words in [&["help", "settings", name][..], &["settings", name]] {
+            let output = jeton.run(words);
+            let said = format!("error: there is no setting {shown}; `jeton help settings` lists them\n");
+            assert_eq!((output.status, output.stdout.as_str(), output.stderr), (2, "", said), "{words:?}");
+        }
+    }
     assert!(done(&jeton, &["user", "password-link", "-h"]).contains("JETON_ISSUER"));
 }
 

@@ -29,11 +29,16 @@ struct Person {
 
 impl Person {
     fn runs(jeton: &Jeton, database: &TestDatabase, args: &str) -> Self {
+        let jeton_here = env!("CARGO_BIN_EXE_jeton");
+        Self::at_shell(jeton, database, &format!("exec {jeton_here} {args}"))
+    }
+
+    /// Runs shell commands.
+    fn at_shell(jeton: &Jeton, database: &TestDatabase, commands: &str) -> Self {
         let place = jeton.dir.path().join("tty");
         fs::remove_file(&place).ok(); // the previous person's
         let (read, hands) = pipe().unwrap();
-        let jeton_here = env!("CARGO_BIN_EXE_jeton");
-        let command = format!("stty cols {COLUMNS} rows 24; tty >tty.new; mv tty.new tty; exec {jeton_here} {args}");
+        let command = format!("stty cols {COLUMNS} rows 24; tty >tty.new; mv tty.new tty; {commands}");
         let mut script = Command::new("script");
         script.args(["-qec", &command, "/dev/null"]).current_dir(&jeton.dir).stdin(read);
         script.env_clear().env("PATH", env::var_os("PATH").unwrap());
@@ -108,6 +113,34 @@ on_both! {
         assert_eq!(status, 0, "{screen}");
         assert!(screen.lines().any(|line| line == "active") && screen.contains("token.id"), "{screen}");
         assert!(!screen.contains(&key), "{screen}");
+    }
+
+    fn a_key_that_is_broken_by_line_ends_is_read_whole_and_nothing_is_left_for_the_shell(db) {
+        let database = TestDatabase::new(db);
+        let jeton = migrated(&database);
+        create_user(&jeton, "amy", &[]);
+        let key = key_in(&done(&jeton, &["token", "create", "amy"]), "amy");
+        // What the shell would read after the command.
+        let jeton_here = env!("CARGO_BIN_EXE_jeton");
+        let commands = format!("{jeton_here} token explain; stty -echo -icanon min 0 time 5; cat >left");
+        for text in [
+            format!("Token {}\n{}", &key[..30], &key[30..]),
+            format!("{}\r{}\r{}", &key[..9], &key[9..30], &key[30..]),
+            format!("x\u{15}{key}0\u{7f}"),
+        ] {
+            let mut amy = Person::at_shell(&jeton, &database, &commands);
+            amy.sees("Key: ");
+            amy.types_unseen(&text);
+            let (_, screen) = amy.end();
+            assert!(screen.lines().any(|line| line == "active"), "{text:?}: {screen}");
+            assert!(!screen.contains(&key[30..]), "{screen}");
+            assert_eq!(fs::read_to_string(jeton.dir.path().join("left")).unwrap(), "", "{text:?}");
+        }
+        let mut amy = Person::runs(&jeton, &database, "token explain");
+        amy.sees("Key: ");
+        amy.types_unseen("9944\u{3}");
+        let (status, screen) = amy.end();
+        assert!(status == 1 && screen.lines().any(|line| line == "cancelled"), "{screen}");
     }
 
     fn tables_fit_the_terminal(db) {

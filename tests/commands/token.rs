@@ -138,6 +138,9 @@ on_both! {
             format!("Token {key}\n"),
             format!(" bearer  {key} \n"),
             format!("TOKEN\t{key}"),
+            format!("Authorization: Token {key}\n"),
+            format!("{{\"token\":\"{key}\"}}\n"),
+            format!("{}\n{}\n", &key[..30], &key[30..]),
         ] {
             let output = jeton.run_with_stdin(&["token", "explain"], &text);
             assert_eq!((output.status, output.stdout.as_str()), (0, "active\n"), "{text:?}: {output:?}");

@@ -81,6 +81,28 @@ on_both! {
         assert_eq!(actions(&visit.page("/console/users/@alicia/activity")).len(), 5);
     }
 
+    fn a_wrong_password_in_a_form_is_no_refused_login(db) {
+        let app = with_people(App::start(db));
+        let mut alice = Visit::at_account(&app, ALICE);
+        alice.page("/account/password");
+        let wrong = [("old_password", "wrong"), ("new_password", "another lantern in a fog"), ("again", "another lantern in a fog")];
+        assert_eq!(alice.post("/account/password", &wrong).status, 400);
+        let mut visit = Visit::by(&app, ADMIN);
+        let page = visit.page("/console/users/@alice");
+        assert!(!page.contains("Last login refused"), "{page}");
+        assert!(page.contains("<dt>Last password refused</dt>") && page.contains("</a>: wrong password, at /account/password</dd>"), "{page}");
+        assert_eq!(actions(&visit.page("/console/users/@alice/activity")), ["password refused", "login", "user created"]);
+        alice.page("/account/");
+        assert_eq!(alice.post("/account/tokens", &[("name", "ci"), ("password", "wrong")]).status, 400);
+        assert!(visit.page("/console/users/@alice").contains("wrong password, at /account/tokens"));
+        let key = app.login(ALICE.0, ALICE.1);
+        let wrong = json!({"old_password": "wrong", "new_password": "another lantern in a fog"});
+        assert_eq!(app.post("/me/password", &key, &wrong).status, 400);
+        assert!(visit.page("/console/users/@alice").contains("wrong password, at /me/password"));
+        Visit::new(&app).sign_in_at_account(ALICE.0, "wrong");
+        assert!(visit.page("/console/users/@alice").contains("<dt>Last login refused</dt>"), "a sign-in is a login");
+    }
+
     fn activity_has_pages(db) {
         let app = with_people(App::start(db));
         let row = |number: i32| format!("('2025-06-15 10:00:00', 'alice', 'login', 'alice', '192.0.2.{}')", number % 256);

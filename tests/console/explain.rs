@@ -35,7 +35,85 @@ on_both! {
             assert!(!page.contains(&key), "{page}");
         }
         assert!(visit.page("/console/").contains("action=\"/console/explain\""), "the overview has the form, too");
-        assert_eq!(app.database.sql("select count(*) from tokens where last_used_at is not null").trim(), "0", "no use of the token");
+        assert_eq!(app.database.sql("select count(*) from tokens where name = 'nightly' and last_used_at is not null").trim(), "0", "no use of the token");
+    }
+
+    /// All forms are in the unit test of `domain/token/copied.rs`.
+    fn a_key_is_found_in_what_was_pasted_and_authenticates_no_more_than_before(db) {
+        let app = with_people(App::start(db));
+        let key = app.login(ALICE.0, ALICE.1);
+        let mut visit = Visit::by(&app, STAFF);
+        let (start, rest) = key.split_at(23);
+        for text in [
+            format!("Authorization: Token {key}"),
+            format!("\"{key}\""),
+            format!("{{\"token\":\"{key}\"}}"),
+            format!("token={key};"),
+            format!("{key},"),
+        ] {
+            let page = explained(&mut visit, &text);
+            assert_says(&page, &[">Accepted</span>"]);
+            assert!(!page.contains("a request that sends them is refused") && !page.contains(&key), "{text}: {page}");
+            assert_eq!(app.introspect(&text), json!({"active": false}), "{text}");
+        }
+        for text in [format!("{start} {rest}"), format!("{start}=\r\n{rest}"), format!("\u{feff}{key}"), format!("{key}\u{200b}")] {
+            let page = explained(&mut visit, &text);
+            assert_says(&page, &[">Accepted</span>", "a request that sends them is refused"]);
+            assert!(!page.contains(rest), "{text:?}: {page}");
+            assert_eq!(app.introspect(&text), json!({"active": false}), "{text:?}");
+            assert!([400, 401].contains(&app.get("/me", &text).status), "{text:?}");
+        }
+        let page = explained(&mut visit, &format!("{key}\n{}", app.admin_token()));
+        assert_says(&page, &[">Two keys</span>", "two keys in this text"]);
+        assert!(!page.contains(">Unknown<") && !page.contains("never made here"), "{page}");
+    }
+
+    fn what_is_no_key_is_told_from_a_key_that_is_not_known(db) {
+        let app = with_people(App::start(db));
+        let mut visit = Visit::by(&app, ADMIN);
+        let key = app.login(ALICE.0, ALICE.1);
+        for text in [&key[1..], "petrovic", &key.to_uppercase(), "Token", &format!("Basic {key}")] {
+            let page = explained(&mut visit, text);
+            assert_says(&page, &[">Not a key</span>", "not a key of this jeton", "has 40 characters"]);
+            assert!(!page.contains("never made here"), "{page}");
+        }
+        assert_eq!(app.send(Request::new("DELETE", "/admin/users/alice").token(&app.admin_token())).status, 204);
+        for text in [&key, &"0".repeat(64)] {
+            let page = explained(&mut visit, text);
+            assert_says(&page, &[">Unknown</span>", "never made here, or it was deleted with its user, or it ended longer ago than JETON_RETENTION"]);
+        }
+    }
+
+    fn with_a_prefix_a_changed_key_is_told(db) {
+        let app = with_people(App::with(db, &[("JETON_TOKEN_PREFIX", "acme")]));
+        let mut visit = Visit::by(&app, ADMIN);
+        let key = app.login(ALICE.0, ALICE.1);
+        assert_says(&explained(&mut visit, &format!("'{}\n{}'", &key[..20], &key[20..])), &[">Accepted</span>"]);
+        let changed = format!("Token {}", key.replacen(&key[5..7], if &key[5..7] == "00" { "11" } else { "00" }, 1));
+        assert_says(&explained(&mut visit, &changed), &[">Not a key</span>", "missing or changed", "acme_ and 48 characters"]);
+    }
+
+    fn a_replaced_key_is_accepted_for_now(db) {
+        let app = with_people(App::start(db));
+        let old = app.login(ALICE.0, ALICE.1);
+        app.regenerate("alice");
+        let key = app.login(ALICE.0, ALICE.1);
+        let mut visit = Visit::by(&app, ADMIN);
+        assert_says(&explained(&mut visit, &key), &[">Accepted</span>", "<dt>Expires</dt>"]);
+        app.clock.advance(std::time::Duration::from_hours(1));
+        let answer = app.post("/admin/users/alice/regenerate?grace=2h", &app.admin_token(), &json!({}));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        app.clock.advance(std::time::Duration::from_mins(30));
+        assert_eq!(app.post("/admin/users/alice/regenerate?grace=2h", &app.admin_token(), &json!({})).status, 200);
+        let mut visit = Visit::by(&app, ADMIN);
+        let page = explained(&mut visit, &key);
+        assert_says(&page, &[
+            ">Accepted for now</span>",
+            "<dt>Replaced</dt><dd><time datetime=\"2025-06-15T16:06:40.123456Z\"",
+            "<dt>By</dt><dd>admin</dd>",
+            "<dt>Accepted until</dt><dd><time datetime=\"2025-06-15T18:06:40.123456Z\"",
+        ]);
+        assert_says(&explained(&mut visit, &old), &[">Revoked</span>"]);
     }
 
     fn a_key_that_is_not_accepted_is_explained_with_time_and_actor(db) {

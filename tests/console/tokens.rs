@@ -48,6 +48,10 @@ on_both! {
         let bad = visit.post("/console/users/@alice/tokens", &[("name", "n"), ("expires_in", "soon")]);
         assert!(bad.text().contains("Enter whole seconds, or a duration such as 12h or 90d."), "{bad:?}");
         assert!(bad.text().contains("value=\"soon\""), "the form still has the typed value");
+        for long in ["99999d", "99999999999999999999d", "9999999999"] {
+            let bad = visit.post("/console/users/@alice/tokens", &[("name", "n"), ("expires_in", long)]);
+            assert!(bad.status == 400 && bad.text().contains("Enter at most 36500d, which is a hundred years."), "{long}: {bad:?}");
+        }
         assert_eq!(app.tokens_of("alice").len(), 1);
     }
 

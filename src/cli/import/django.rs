@@ -34,7 +34,7 @@ Give the same flags each time.";
 
 // The short help would be longer than a screen with each option.
 #[derive(Args)]
-#[command(mut_arg("wait", |wait| wait.hide_short_help(true)))]
+#[command(mut_arg("wait", |wait| wait.hide_short_help(true).conflicts_with("dry_run")))]
 pub struct DjangoArguments {
     /// Django's database, or a file of dumpdata
     ///

@@ -12,6 +12,8 @@ use crate::domain::duration;
 use crate::server::Schema;
 use crate::service::{Error, NamedToken, RegenerateOptions, Service, Staff, Superuser};
 
+// An option that needs one of two others says that it excludes the other one, too: clap asks for no option that excludes
+// one that is given.
 #[derive(Args)]
 pub struct Create {
     /// The user's name
@@ -20,19 +22,19 @@ pub struct Create {
     #[arg(short, long, visible_alias = "reset", conflicts_with = "name")]
     regenerate: bool,
     /// With --regenerate: how long the old tokens stay valid, for example 1h
-    #[arg(long, value_name = "TIME", requires = "regenerate", value_parser = duration::parse)]
+    #[arg(long, value_name = "TIME", requires = "regenerate", conflicts_with = "name", value_parser = duration::parse)]
     grace: Option<Duration>,
     /// With --regenerate: revoke the user's named tokens too
-    #[arg(long, requires = "regenerate")]
+    #[arg(long, requires = "regenerate", conflicts_with = "name")]
     all: bool,
     /// Create an API key with this name
     #[arg(long)]
     name: Option<String>,
     /// The API key's scopes, separated by spaces
-    #[arg(long, requires = "name", default_value = "", hide_default_value = true)]
+    #[arg(long, requires = "name", conflicts_with = "regenerate", default_value = "", hide_default_value = true)]
     scope: String,
     /// The API key's lifetime: whole seconds, or for example 90d
-    #[arg(long, value_name = "TIME", requires = "name", value_parser = duration::lifetime)]
+    #[arg(long, value_name = "TIME", requires = "name", conflicts_with = "regenerate", value_parser = duration::lifetime)]
     expires_in: Option<Duration>,
     #[command(flatten)]
     pub wait: Wait,

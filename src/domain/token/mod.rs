@@ -1,6 +1,7 @@
 //! Token keys: how they are generated and what is stored of them. Only a [`Token`] holds the clear key. `facts.rs` has
 //! the other columns of a token.
 
+mod copied;
 mod facts;
 mod for_staff;
 mod search;
@@ -10,6 +11,7 @@ use std::fmt;
 
 use super::digest::digest;
 use super::random;
+pub use copied::{Copied, has_whole_key};
 pub use facts::{FoundToken, ListedToken, TokenFacts, TokenKind};
 pub use for_staff::TokenForStaff;
 pub use search::TokenSearch;
@@ -21,16 +23,6 @@ const MAX_KEY_BYTES: usize = 1024;
 /// How many characters of a key are stored in the clear, so that its owner can tell keys apart: 16 of 160 random bits,
 /// which do not help an attacker.
 const KEY_START_CHARS: usize = 4;
-
-/// The key in a copied text: the whole text without blanks around it, or what follows the keyword, as in `Token <key>`.
-#[must_use]
-pub fn copied_key(text: &str) -> &str {
-    let text = text.trim();
-    match text.split_once(char::is_whitespace) {
-        Some((word, key)) if ["token", "bearer"].contains(&word.to_ascii_lowercase().as_str()) => key.trim_start(),
-        _ => text,
-    }
-}
 
 /// A clear token key. Shown once, never logged, never stored.
 #[derive(Clone, PartialEq, Eq)]

@@ -9,12 +9,7 @@ pub struct TokenSearch {
     pub id: Option<i64>,
     /// The first characters of its key, as its row has them.
     pub key_start: Option<String>,
-    /// Whether the text looks like a whole key, which should not be in a search.
-    pub is_whole_key: bool,
 }
-
-/// How many hexadecimal digits a whole key has at least.
-const WHOLE_KEY_DIGITS: usize = 40;
 
 impl TokenSearch {
     /// Reads a text, which may have the prefix of keys before the characters, and the dots of a shortened key after them.
@@ -29,11 +24,7 @@ impl TokenSearch {
         let is_hex = random.chars().all(|digit| digit.is_ascii_hexdigit());
         let key_start = (length == KEY_START_CHARS || length > KEY_START_CHARS && is_hex)
             .then(|| random.chars().take(KEY_START_CHARS).collect());
-        Self {
-            id: text.parse().ok().filter(|id| *id > 0),
-            key_start,
-            is_whole_key: is_hex && length >= WHOLE_KEY_DIGITS,
-        }
+        Self { id: text.parse().ok().filter(|id| *id > 0), key_start }
     }
 
     /// Whether no token can be found by it.
@@ -62,7 +53,5 @@ mod tests {
         for none in ["", "-5", "0", "f1a", "petrovic", "f1aa 90", "jt_"] {
             assert!(TokenSearch::of(none).is_empty(), "{none}");
         }
-        assert!(TokenSearch::of(&"a".repeat(40)).is_whole_key);
-        assert!(!TokenSearch::of(&"a".repeat(39)).is_whole_key && !TokenSearch::of(&"x".repeat(40)).is_whole_key);
     }
 }

@@ -12,7 +12,12 @@ use crate::service::{Explanation, Staff};
 
 /// The endpoints of this file.
 pub fn endpoints() -> Vec<Endpoint> {
-    let body = fields().property("token", text().min_length(Some(1)).description(Some("The key."))).required("token");
+    let body = fields()
+        .property(
+            "token",
+            text().min_length(Some(1)).description(Some("The key, also as it was copied, as in `Token <key>`.")),
+        )
+        .required("token");
     vec![
         Operation::post("/admin/explain", "explain", "Explain why introspection accepts or refuses a token")
             .body(BODIES, body, &json!({ "token": "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b" }))

@@ -1,6 +1,6 @@
 //! Entries of the audit log as a table, on its page and on users' pages: the rows of `console/audit_table.html`.
 
-use super::details::{Detail, details, is_of_known_user};
+use super::details::{Detail, asked_at, details, is_of_known_user};
 use super::widgets::{Moment, user_link};
 use crate::domain::audit::{Action, Entry};
 use crate::service::LoginRefusal;
@@ -27,6 +27,7 @@ pub fn row(entry: Entry) -> Row {
     let action = Action::ALL.into_iter().find(|action| action.as_str() == entry.action);
     let is_about_user = ["user.", "token.", "login"].iter().any(|kind| entry.action.starts_with(kind));
     let reason = entry.details["reason"].as_str().unwrap_or_default();
+    let is_login = asked_at(&entry.details).is_none();
     // Somebody may have tried a name that no user has, and a deleted user does not exist any more.
     let is_unknown = is_refusal && !is_of_known_user(reason);
     let may_exist = is_about_user && !is_unknown && entry.action != Action::UserDelete.as_str();
@@ -36,7 +37,11 @@ pub fn row(entry: Entry) -> Row {
         actor_link: actor_link(&entry, is_unknown),
         is_claimed: is_claimed(&entry),
         actor: entry.actor,
-        action_in_words: action.map_or_else(|| entry.action.clone(), |action| in_words(action).to_owned()),
+        action_in_words: match action {
+            Some(Action::LoginFailed) if !is_login => "password refused".into(),
+            Some(action) => in_words(action).into(),
+            None => entry.action.clone(),
+        },
         action: entry.action,
         is_refusal,
         target: entry.target,

@@ -70,6 +70,11 @@ const fn sentence(refusal: LoginRefusal) -> &'static str {
     }
 }
 
+/// Where somebody who was logged in gave a password, for a change, if that was refused and no login.
+pub fn asked_at(details: &Value) -> Option<&str> {
+    details["via"].as_str().filter(|via| via.starts_with('/'))
+}
+
 /// Whether a login that was refused for this reason was that of an existing user.
 pub fn is_of_known_user(word: &str) -> bool {
     word != LoginRefusal::UnknownUser.as_str() && word != "throttled" && reason(word).is_some()

@@ -11,10 +11,10 @@ use super::signed_in::SignedIn;
 use super::token_form::TokenRow;
 use super::visitor::PostedForm;
 use super::widgets::{Field, Moment, user_link};
-use crate::domain::token::{TokenSearch, copied_key};
+use crate::domain::token::TokenSearch;
 use crate::http::drf::pagination::QUOTED;
 use crate::http::state::State;
-use crate::service::{Error, Explanation, Reason};
+use crate::service::{Error, ExplainedText, Explanation, Reason};
 
 /// How long a text may be that is taken for an id, or for the first characters of a key.
 const MAX_ID_DIGITS: usize = 12;
@@ -36,8 +36,12 @@ struct Verdict {
     is_good: bool,
     /// Whether it has ended, so that its expiry says nothing more.
     has_ended: bool,
+    /// Whether it was replaced, and is accepted in its grace period only.
+    is_replaced: bool,
     heading: &'static str,
-    sentence: &'static str,
+    sentence: String,
+    /// Whether blanks or invisible characters were taken out of the text.
+    was_mended: bool,
     at: Option<Moment>,
     by: Option<String>,
     owner: Option<Owner>,
@@ -62,14 +66,15 @@ pub async fn show(signed_in: SignedIn) -> PageResult {
 
 /// The verdict about the key in the form. The key is neither shown nor kept.
 pub async fn explain(PostedForm { by: signed_in, form }: PostedForm<SignedIn>, state: State) -> PageResult {
-    let explanation = state.service.tokens.explain(copied_key(form.get("key")), &signed_in.caller).await?;
+    let explanation = state.service.tokens.explain(form.get("key"), &signed_in.caller).await?;
     let owner = match &explanation.username {
         Some(username) => owner(username, &explanation, &signed_in, &state).await?,
         None => None,
     };
     let is_no_key = matches!(explanation.reason, Some(Reason::Malformed | Reason::Unknown));
     let link = if is_no_key { search_link(form.get("key").trim()) } else { None };
-    Ok(page(&signed_in, Some(verdict(explanation, owner)), link))
+    let prefix = state.service.policy.token_prefix.as_deref();
+    Ok(page(&signed_in, Some(verdict(explanation, owner, prefix)), link))
 }
 
 /// The search for a token by its id or by the first characters of its key. A longer text may be a key, which belongs into
@@ -94,7 +99,9 @@ fn page(signed_in: &SignedIn, verdict: Option<Verdict>, search_link: Option<Stri
 
 /// The field for the key. Browsers neither show nor keep what is typed into a password's field.
 pub fn key_field() -> Field {
-    Field::of_key("key", "Key").required().hint("As it was sent: with or without Token or Bearer before it")
+    Field::of_key("key", "Key")
+        .required()
+        .hint("As it was sent: alone, or the whole header or answer that it stands in")
 }
 
 async fn owner(
@@ -118,13 +125,15 @@ async fn owner(
     }))
 }
 
-fn verdict(explanation: Explanation, owner: Option<Owner>) -> Verdict {
-    let (heading, sentence) = words(explanation.reason);
+fn verdict(explanation: Explanation, owner: Option<Owner>, prefix: Option<&str>) -> Verdict {
+    let (heading, sentence) = words(&explanation);
     Verdict {
         is_good: explanation.active,
+        is_replaced: explanation.is_replaced(),
+        was_mended: explanation.text == ExplainedText::MendedKey && explanation.token.is_some(),
+        sentence: explanation.why_none(prefix).unwrap_or_else(|| sentence.to_owned()),
         has_ended: matches!(explanation.reason, Some(Reason::Revoked | Reason::Expired)),
         heading,
-        sentence,
         at: explanation.at.map(Moment),
         by: explanation.by,
         owner,
@@ -132,20 +141,23 @@ fn verdict(explanation: Explanation, owner: Option<Owner>) -> Verdict {
     }
 }
 
-/// The heading, and what it means for whoever sent the key.
-fn words(reason: Option<Reason>) -> (&'static str, &'static str) {
-    match reason {
+/// The heading, and what it means for whoever sent the key, if there is such a token.
+fn words(explanation: &Explanation) -> (&'static str, &'static str) {
+    match explanation.reason {
+        None if explanation.is_replaced() => (
+            "Accepted for now",
+            "It was replaced by a new key, and is accepted until its grace period ends: by then, whoever sends it needs the \
+             new one.",
+        ),
         None => (
             "Accepted",
             "The token is active. If a service refuses it, the service wants a scope or a group that it lacks.",
         ),
-        Some(Reason::Malformed) => {
-            ("Not a key", "No key looks like this: a part of it is missing or changed, or it is something else.")
-        }
-        Some(Reason::Unknown) => (
-            "Unknown",
-            "There is no such token: it was never made here, or it ended so long ago that its row has been deleted.",
-        ),
+        Some(Reason::Malformed | Reason::Unknown) => match explanation.text {
+            ExplainedText::SeveralKeys => ("Two keys", ""),
+            ExplainedText::NoKey => ("Not a key", ""),
+            ExplainedText::Key | ExplainedText::MendedKey => ("Unknown", ""),
+        },
         Some(Reason::Expired) => ("Expired", "Its time is over. A login or a new token gives another key."),
         Some(Reason::Revoked) => ("Revoked", "It was ended by hand or by a new key, and does not come back."),
         Some(Reason::UserInactive) => {

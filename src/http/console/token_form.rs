@@ -139,6 +139,11 @@ impl TokenForm {
 
 /// How long a token is to live, by the field `expires_in`.
 pub fn lifetime(text: &str) -> Result<Duration, Error> {
-    duration::lifetime(text)
-        .map_err(|_| Error::invalid("expires_in", "Enter whole seconds, or a duration such as 12h or 90d."))
+    duration::lifetime(text).map_err(|fault| {
+        let message = match fault.as_str() {
+            duration::TOO_LONG => "Enter at most 36500d, which is a hundred years.",
+            _ => "Enter whole seconds, or a duration such as 12h or 90d.",
+        };
+        Error::invalid("expires_in", message)
+    })
 }

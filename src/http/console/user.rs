@@ -40,10 +40,11 @@ pub struct UserHead {
 
 impl HtmlSafe for UserHead {}
 
-/// The newest login of a user, if it was refused.
+/// The newest login of a user, or the newest change for which they had to give their password, if it was refused.
 struct RefusedLogin {
+    what: &'static str,
     at: Moment,
-    why: &'static str,
+    why: String,
 }
 
 /// Since when a user is inactive, as far as is known, and by whom.
@@ -64,8 +65,12 @@ impl UserHead {
         };
         let attempt = state.service.accounts.last_login_attempt(&user, &signed_in.caller).await?;
         let refused = attempt.filter(|entry| entry.action == Action::LoginFailed.as_str()).and_then(|entry| {
-            let why = details::reason(entry.details["reason"].as_str()?)?;
-            Some(RefusedLogin { at: Moment(entry.at), why })
+            let reason = details::reason(entry.details["reason"].as_str()?)?;
+            let (what, why) = match details::asked_at(&entry.details) {
+                Some(place) => ("Last password refused", format!("{reason}, at {place}")),
+                None => ("Last login refused", reason.to_owned()),
+            };
+            Some(RefusedLogin { what, at: Moment(entry.at), why })
         });
         Ok(Self {
             part,

@@ -12,7 +12,7 @@ use super::token_form::FoundRow;
 use super::user_filter::{FILTERS, FilterFields, ReadFilter, max_found, read};
 use super::widgets::{Choice, Day, DayOr, moment_or, user_link};
 use crate::domain::page::MAX_PAGE_SIZE;
-use crate::domain::token::{TokenSearch, copied_key};
+use crate::domain::token::{TokenSearch, has_whole_key};
 use crate::domain::user::User;
 use crate::http::state::State;
 
@@ -26,6 +26,7 @@ const SIZES: [(u32, &str); 3] = [(25, "25"), (100, "100"), (500, "500")];
 #[template(path = "console/users.html")]
 struct UsersPage {
     frame: Frame,
+    form_token: String,
     search: String,
     /// Parameters that the search form keeps: names and values.
     kept: Vec<(&'static str, String)>,
@@ -88,7 +89,7 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> Pa
     let counts = service.tokens.count_tokens_by_user(ids, caller).await?;
     let search = listing.get("search").to_owned();
     let token_search = TokenSearch::of(&search);
-    let is_whole_key = token_search.is_whole_key || TokenSearch::of(copied_key(&search)).is_whole_key;
+    let is_whole_key = has_whole_key(&search);
     let tokens = service.tokens.find_tokens(token_search, MAX_TOKENS, caller).await?;
     let now = service.clock.now();
     let row = |user: User| Row {
@@ -111,6 +112,7 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> Pa
     let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let page = UsersPage {
         frame: signed_in.frame("Users", "users"),
+        form_token: signed_in.form_token(),
         kept: kept.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
         filters: FilterFields::of(&listing, &faults, caller, &state).await?,
         columns: ["username", "date_joined"].map(|name| Column::of(name, &listing)),

@@ -21,7 +21,7 @@ use super::rights::Staff;
 use super::sign_in::SignIn;
 use crate::domain::time::Clock;
 use crate::domain::user::User;
-pub use explain::Explanation;
+pub use explain::{ExplainedText, Explanation};
 pub use list::TokenListFilter;
 pub use named::{CreatedToken, NamedToken};
 pub use regenerate::RegenerateOptions;

@@ -107,7 +107,8 @@ impl Tokens {
         };
         let mut wrong = Faults::default();
         wrong.add("password", WRONG_PASSWORD);
-        let facts = self.sign_in.with_confirmed_password(asker, password, wrong, asker.via("/tokens/"), make).await?;
+        let via = asker.via("/tokens/", "/account/tokens");
+        let facts = self.sign_in.with_confirmed_password(asker, password, wrong, via, make).await?;
         Ok(CreatedToken { key, facts })
     }
 

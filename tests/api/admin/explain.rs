@@ -59,6 +59,38 @@ on_both! {
         }
     }
 
+    fn a_key_is_found_in_what_was_copied(db) {
+        let app = App::start(db);
+        let key = app.alice();
+        let expected = app.explain(&key);
+        assert_eq!(expected["reason"], "active");
+        for text in [format!("Token {key}"), format!("{{\"token\": \"{key}\"}}"), format!("{}\n{}", &key[..9], &key[9..])] {
+            assert_eq!(app.explain(&text), expected, "{text:?}");
+        }
+        assert_eq!(app.explain(&format!("{key}\n{}", app.admin_token())), without_token("malformed"), "two keys");
+    }
+
+    fn a_token_in_its_grace_period_is_explained_with_its_replacement(db) {
+        let app = App::with(db, &[("JETON_TOKEN_TTL", "10h")]);
+        let key = app.alice();
+        let named = app.name_token(&key, &json!({"name": "ci"}))["token"].as_str().unwrap().to_owned();
+        let replaced = |query: &str| {
+            app.clock.advance(Duration::from_hours(1));
+            let answer = app.post(&format!("/admin/users/alice/regenerate?grace=4h{query}"), &app.admin_token(), &json!({}));
+            assert_eq!(answer.status, 200, "{answer:?}");
+        };
+        replaced("");
+        assert_eq!(app.explain(&named)["at"], json!(null), "it was not replaced");
+        replaced("&all=true");
+        let facts = |key: &str| {
+            let explained = app.explain(key);
+            assert_eq!((&explained["active"], &explained["reason"], &explained["by"]), (&json!(true), &json!("active"), &json!("admin")));
+            (explained["at"].clone(), explained["token"]["expires_at"].clone())
+        };
+        assert_eq!(facts(&key), (json!("2025-06-15T16:06:40.123456Z"), json!("2025-06-15T20:06:40.123456Z")));
+        assert_eq!(facts(&named), (json!("2025-06-15T17:06:40.123456Z"), json!("2025-06-15T21:06:40.123456Z")));
+    }
+
     fn an_expired_token_is_explained_with_its_expiry(db) {
         let app = App::with(db, &[("JETON_TOKEN_TTL", "10h")]);
         let key = app.alice();
@@ -181,9 +213,22 @@ on_both! {
             assert_eq!(word, "active");
             assert!(more.contains("alice"), "{more}");
         }
-        assert_eq!(by_command(&app, UNKNOWN).0, "unknown");
-        assert_eq!(by_command(&app, "").0, "malformed");
-        assert_eq!(by_command(&app, &format!("{key}\n{key}\n")).0, "malformed");
+        for (text, word, sentence) in [
+            (UNKNOWN, "unknown", "never made here, or it was deleted with its user"),
+            (&UNKNOWN[1..], "unknown", "not a key of this jeton. A key that was made here has 40 characters"),
+            ("", "malformed", "has 40 characters"),
+            (&format!("{key}\n{key}\n"), "malformed", "two keys"),
+        ] {
+            let (said, more) = by_command(&app, text);
+            assert!(said == word && more.contains(sentence), "{text}: {said} {more}");
+        }
+        let (word, more) = by_command(&app, &format!("{} {}", &key[..5], &key[5..]));
+        assert!(word == "active" && more.contains("without the blanks or invisible characters"), "{more}");
+        app.command(&["token", "create", "alice", "-r", "--grace", "1h"]);
+        let (word, more) = by_command(&app, &key);
+        assert!(word == "active" && more.contains("It was replaced by a new key at 2") && more.contains(" by cli:"), "{more}");
+        assert!(more.contains(", and is accepted until 2"), "{more}");
+        let key = app.login(ALICE.0, ALICE.1);
         app.command(&["user", "deactivate", "alice"]);
         let (word, more) = by_command(&app, &key);
         assert_eq!(word, "user_inactive");

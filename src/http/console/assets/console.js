@@ -16,6 +16,36 @@ function localise(root) {
   }
 }
 
+// Whether a text has something that is as long as a whole key, broken or not: has_whole_key in src/domain/token/copied.rs.
+function hasWholeKey(text) {
+  return /[0-9a-f]{40}/i.test(text.replace(/[\s\p{Cc}\p{Cf}\u034f]/gu, ""));
+}
+
+// Sends no search for a whole key, which a URL would show: offers to check it, with a form that is posted.
+function guarded(form) {
+  const offer = document.getElementById(form.dataset.noKeys);
+  const input = form.querySelector("input[type=search]");
+  function mayBeSent() {
+    const isKey = hasWholeKey(input.value);
+    offer.querySelector("[name=key]").value = isKey ? input.value : "";
+    offer.hidden = !isKey;
+    return !isKey || "anyway" in form.dataset;
+  }
+  input.addEventListener("input", () => {
+    delete form.dataset.anyway;
+    mayBeSent();
+  });
+  form.addEventListener("submit", (event) => {
+    if (!mayBeSent()) {
+      event.preventDefault();
+    }
+  });
+  offer.querySelector("[data-anyway]").addEventListener("click", () => {
+    form.dataset.anyway = "";
+    form.requestSubmit();
+  });
+}
+
 // Updates a list while the user types into its search field.
 function live(form) {
   const id = form.dataset.live;
@@ -23,6 +53,9 @@ function live(form) {
   let timer = 0;
   let running = null;
   async function search() {
+    if (hasWholeKey(input.value)) {
+      return;
+    }
     const url = new URL(form.action);
     for (const [name, value] of new FormData(form)) {
       if (value.trim()) {
@@ -44,7 +77,7 @@ function live(form) {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const results = page.getElementById(id);
       if (!answer.ok || !results) {
-        form.submit();
+        form.requestSubmit();
         return;
       }
       localise(results);
@@ -55,7 +88,7 @@ function live(form) {
       window.history.replaceState(null, "", url);
     } catch (error) {
       if (error.name !== "AbortError") {
-        form.submit();
+        form.requestSubmit();
       }
     }
   }
@@ -144,6 +177,7 @@ function zoned(form) {
 localise(document);
 document.querySelectorAll("form[data-zoned]").forEach(zoned);
 document.querySelectorAll("form[method=post]").forEach(once);
+document.querySelectorAll("form[data-no-keys]").forEach(guarded);
 document.querySelectorAll("form[data-live]").forEach(live);
 document.querySelectorAll("[data-pick-all]").forEach(pickAll);
 document.querySelectorAll("button[data-copy]").forEach(copies);

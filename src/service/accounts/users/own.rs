@@ -77,7 +77,8 @@ impl Accounts {
                 .await?;
             Ok(changed.map(|()| made).into())
         };
-        self.sign_in.with_confirmed_password(asker, old, wrong, asker.via("/me/password"), change).await
+        let via = asker.via("/me/password", "/account/password");
+        self.sign_in.with_confirmed_password(asker, old, wrong, via, change).await
     }
 
     /// Changes the holder's own account. The caller must make sure that `patch` has only fields that users may change.
