@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use serde_json::Value;
 
-use super::connection::{Conn, storable};
+use super::connection::{Conn, MultiBackend, storable};
 use super::folded_sql::{Engine, like_escaped};
 use super::schema::audit_log;
 use super::{Store, StoreError};
@@ -17,6 +17,9 @@ use crate::domain::time::Timestamp;
 
 /// The condition of the partial indexes of all actions but logins, which the databases use for exactly this text only.
 const NO_LOGIN: &str = "action not in ('login', 'login.failed')";
+
+/// The condition of the partial index of refused logins, likewise.
+pub(super) const REFUSED: &str = "action = 'login.failed'";
 
 /// Writes one entry. `details` is a JSON object and must hold nothing secret.
 pub fn record(
@@ -51,6 +54,9 @@ struct EntryRow {
     address: Option<String>,
     details: String,
 }
+
+/// The text that is searched for a part of a name. The actor of a login is also its target.
+const NAMES: &str = "case when actor = target then actor else actor || ' ' || target end";
 
 /// How many of the newest entries are searched for an address or for a part of a name.
 pub const MAX_SEARCHED: i64 = 20_000;
@@ -88,8 +94,11 @@ impl Store {
         }
         self.read(|conn| {
             // No index finds these, so only the newest entries are searched.
-            let newest =
-                if filter.address.is_some() || filter.contains.is_some() { oldest_searched(conn)? } else { None };
+            let is_searched = filter.address.is_some() || filter.contains.is_some();
+            let newest = if is_searched { oldest_searched(conn)? } else { None };
+            let is_refused = filter.action.as_deref() == Some(Action::LoginFailed.as_str());
+            // By time where an index of the time finds the entries and none of the id does.
+            let by_time = by_time(filter, is_refused);
             let engine = Engine::of(conn)?;
             let matching = || {
                 let mut query = audit_log::table.into_boxed();
@@ -101,7 +110,11 @@ impl Store {
                     query = query.filter(theirs.and(actor).or(actor.and(others)));
                 }
                 if let Some(action) = &filter.action {
-                    query = query.filter(audit_log::action.eq(action));
+                    query = if is_refused {
+                        query.filter(sql::<Bool>(REFUSED))
+                    } else {
+                        query.filter(audit_log::action.eq(action))
+                    };
                     if ![Action::Login, Action::LoginFailed].map(Action::as_str).contains(&action.as_str()) {
                         // The partial index of all other actions, which the databases use for exactly this condition
                         // only.
@@ -116,8 +129,7 @@ impl Store {
                 }
                 if let Some(text) = &filter.contains {
                     let pattern = format!("%{}%", like_escaped(text));
-                    let names = engine.folded("actor || ' ' || target");
-                    let like = sql::<Bool>(&names).sql(" like ");
+                    let like = sql::<Bool>(&engine.folded_mostly_ascii(NAMES)).sql(" like ");
                     query = match engine {
                         Engine::Postgres((before, after)) => {
                             query.filter(like.sql(before).bind::<Text, _>(pattern).sql(after).sql(" escape '\\'"))
@@ -139,21 +151,30 @@ impl Store {
                 }
                 query
             };
+            if is_searched {
+                // The condition is dear, so it is tried once for each entry.
+                let found: Vec<i64> =
+                    matching().order(audit_log::id.desc()).limit(MAX_SEARCHED).select(audit_log::id).load(conn)?;
+                return page_of(conn, &found, page);
+            }
             let count = match count_limit {
                 None => matching().count().get_result(conn)?,
                 Some(count_limit) => {
                     let counted = matching().limit(i64::from(count_limit) + 1);
+                    // In the order of an index: a planner that reads the table in its own order may find the first entry
+                    // of some days at its end.
+                    let counted = if by_time { newest_first(counted, by_time) } else { counted };
                     counted.select(audit_log::id).load::<i64>(conn)?.len().try_into().unwrap_or(i64::MAX)
                 }
             };
             let page = page.in_list(count);
             let is_whole = count_limit.is_none_or(|count_limit| count <= count_limit.into());
             let window = if is_whole { page.window(count) } else { page.forward_window() };
-            let query = matching().limit(window.limit).offset(window.offset).select(EntryRow::as_select());
-            let mut rows: Vec<EntryRow> = if window.is_backward {
-                query.order(audit_log::id).load(conn)?
-            } else {
-                query.order(audit_log::id.desc()).load(conn)?
+            let query = matching().limit(window.limit).offset(window.offset);
+            let mut rows: Vec<EntryRow> = match (window.is_backward, by_time) {
+                (false, _) => newest_first(query, by_time).select(EntryRow::as_select()).load(conn)?,
+                (true, true) => query.order((audit_log::at, audit_log::id)).select(EntryRow::as_select()).load(conn)?,
+                (true, false) => query.order(audit_log::id).select(EntryRow::as_select()).load(conn)?,
             };
             if window.is_backward {
                 rows.reverse();
@@ -191,16 +212,7 @@ impl Store {
             }
             ids.sort_unstable_by(|one, other| other.cmp(one));
             ids.truncate(usize::try_from(count_limit).unwrap_or(usize::MAX).saturating_add(1));
-            let count = ids.len().try_into().unwrap_or(i64::MAX);
-            let page = page.in_list(count);
-            let offset = usize::try_from(page.offset()).unwrap_or(usize::MAX);
-            let shown: Vec<i64> = ids.into_iter().skip(offset).take(page.size as usize).collect();
-            let rows: Vec<EntryRow> = audit_log::table
-                .filter(audit_log::id.eq_any(shown))
-                .order(audit_log::id.desc())
-                .select(EntryRow::as_select())
-                .load(conn)?;
-            Ok(Page { count, results: rows.into_iter().map(entry).collect() })
+            page_of(conn, &ids, page)
         })
     }
 
@@ -240,6 +252,35 @@ impl Store {
             Ok(row.map(entry).filter(|entry| entry.details["is_active"] == false))
         })
     }
+}
+
+type BoxedQuery<'a> = audit_log::BoxedQuery<'a, MultiBackend>;
+
+fn newest_first(query: BoxedQuery<'_>, by_time: bool) -> BoxedQuery<'_> {
+    if by_time { query.order((audit_log::at.desc(), audit_log::id.desc())) } else { query.order(audit_log::id.desc()) }
+}
+
+/// Whether a list is in the order of the entries' times, and not of their ids: of refused logins, and of some days, an index
+/// of the time finds the entries, unless one by id does.
+fn by_time(filter: &Filter, is_refused: bool) -> bool {
+    let has_index_by_id = filter.actor.is_some() || filter.target.is_some() || filter.before_id.is_some();
+    let is_any_login = filter.action.as_deref().is_none_or(|action| action == Action::Login.as_str());
+    let is_some_days = (filter.since.is_some() || filter.until.is_some()) && is_any_login;
+    !has_index_by_id && (is_refused || is_some_days)
+}
+
+/// The page of the entries with these ids, which are in descending order.
+fn page_of(conn: &mut Conn, ids: &[i64], page: PageRequest) -> Result<Page<Entry>, StoreError> {
+    let count = ids.len().try_into().unwrap_or(i64::MAX);
+    let page = page.in_list(count);
+    let offset = usize::try_from(page.offset()).unwrap_or(usize::MAX);
+    let shown: Vec<i64> = ids.iter().copied().skip(offset).take(page.size as usize).collect();
+    let rows: Vec<EntryRow> = audit_log::table
+        .filter(audit_log::id.eq_any(shown))
+        .order(audit_log::id.desc())
+        .select(EntryRow::as_select())
+        .load(conn)?;
+    Ok(Page { count, results: rows.into_iter().map(entry).collect() })
 }
 
 fn entry(row: EntryRow) -> Entry {
