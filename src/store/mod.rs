@@ -93,7 +93,7 @@ pub use handle::Store;
 pub use import::{
     FoundUser, ImportTarget, ImportedEnd, ImportedEntry, ImportedToken, Remembered, TokenOwner, UpdatedUser,
 };
-pub use list_expiring_or_unused::ExpiringOrUnused;
+pub use list_expiring_or_unused::{MAX_LOOKED_AT, PartOfTokens, UnusedSince};
 pub use login_tokens::{Issue, Issued, SealedToken};
 pub use meta::MetaKey;
 pub use mode::{ALL_BUT_OWNER, restrict_file_mode};
