@@ -99,7 +99,9 @@ pub use meta::MetaKey;
 pub use mode::{ALL_BUT_OWNER, restrict_file_mode};
 pub use nodes::{JetonSessions, own_node_name};
 pub use outcome::{Changed, ClientChange, FormUse, LinkUse, LoginTokensRevoked, OwnChange, Replaced, Revoked, Updated};
-pub use overview::{HourOfLogins, MAX_COUNTED, MostRefused, Refused, UserCounts};
+pub use overview::{
+    HourOfLogins, LiveTokenCount, LoginHours, MAX_COMPARED, MAX_COUNTED, MostRefused, Refused, UserCounts,
+};
 pub use own::AskedWith;
 pub use password_links::LinkedUser;
 pub use pools::StoreOptions;
