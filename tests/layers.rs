@@ -158,7 +158,7 @@ const GROUPS: &[(&str, &[&str])] = &[
 const RESTRICTED: [(&str, &[&str]); 18] = [
     ("diesel", &["src/store/"]),
     ("actix_web", &["src/http/", "src/server/"]),
-    ("actix_http", &["src/http/edge/", "src/server/wire/", "src/server/mod.rs"]),
+    ("actix_http", &["src/http/edge/", "src/server/wire/", "src/server/bind.rs"]),
     ("actix_cors", &["src/http/edge/cross_origin.rs"]),
     ("actix_server", &["src/server/"]),
     ("actix_service", &["src/http/edge/", "src/server/"]),

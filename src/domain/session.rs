@@ -1,12 +1,11 @@
 //! Sessions of the console and of `/account/`: the key in the browser, its stored digest, and how long a session lasts.
 
-use std::fmt;
 use std::time::Duration;
 
-use sha2::{Digest, Sha512};
 use subtle::ConstantTimeEq;
 
 use super::random;
+use super::random_key::{KeyDigest, RandomKey};
 use super::user::User;
 
 /// A session ends when it was not used for this long.
@@ -49,37 +48,17 @@ impl SessionKind {
 /// The length of the random number of a form, in bytes.
 const FORM_NUMBER: usize = 16;
 
-/// The session key in the cookie: 256 random bits. Never stored, never logged.
-#[derive(Clone)]
-pub struct SessionKey([u8; 32]);
+/// What a [`SessionKey`] opens.
+#[derive(Clone, Copy)]
+pub enum Session {}
+
+/// The key of a session, in its cookie.
+pub type SessionKey = RandomKey<Session>;
+
+/// The digest by which a session is found.
+pub type SessionDigest = KeyDigest<Session>;
 
 impl SessionKey {
-    /// A new random key.
-    #[must_use]
-    pub fn generate() -> Self {
-        Self(random::bytes())
-    }
-
-    /// From 64 hex digits, as the cookie has them.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut key = [0; 32];
-        hex::decode_to_slice(text, &mut key).ok()?;
-        Some(Self(key))
-    }
-
-    /// As 64 hex digits, for the cookie.
-    #[must_use]
-    pub fn expose(&self) -> String {
-        hex::encode(self.0)
-    }
-
-    /// The digest that is stored, and by which the session is found.
-    #[must_use]
-    pub fn digest(&self) -> SessionDigest {
-        SessionDigest(self.derived(b""))
-    }
-
     /// A CSRF token for the forms of one page. Another site can neither read nor forge it. Each page has its own, so
     /// that a form that is submitted twice is recognised.
     #[must_use]
@@ -106,19 +85,6 @@ impl SessionKey {
     pub fn form(&self, path: &str, form_token: &str) -> FormDigest {
         FormDigest(self.derived(format!("jeton/form-sent/v1 {form_token} {path}").as_bytes()))
     }
-
-    fn derived(&self, purpose: &[u8]) -> [u8; 32] {
-        let whole = Sha512::new().chain_update(purpose).chain_update(self.0).finalize();
-        let mut first = [0; 32];
-        first.copy_from_slice(&whole[..32]);
-        first
-    }
-}
-
-impl fmt::Debug for SessionKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SessionKey(hidden)")
-    }
 }
 
 /// The digest by which a one-time form is remembered.
@@ -133,24 +99,6 @@ impl FormDigest {
     }
 }
 
-/// The first 32 bytes of SHA-512 of a session's key: a fast hash is enough for 256 random bits.
-#[derive(Clone, Copy)]
-pub struct SessionDigest([u8; 32]);
-
-impl SessionDigest {
-    /// For the database.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for SessionDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SessionDigest(hidden)")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,7 +109,9 @@ mod tests {
         assert!(ours.has_form_token(&ours.form_token()));
         assert_ne!(ours.form_token(), ours.form_token(), "each page has another");
         let upper = ours.form_token().to_uppercase();
-        for wrong in ["", "0", upper.as_str(), &ours.expose(), &hex::encode(ours.digest().0), &others.form_token()] {
+        for wrong in
+            ["", "0", upper.as_str(), &ours.expose(), &hex::encode(ours.digest().as_bytes()), &others.form_token()]
+        {
             assert!(!ours.has_form_token(wrong), "{wrong}");
         }
     }
@@ -173,15 +123,6 @@ mod tests {
         assert_eq!(ours.form("/a", &token), ours.form("/a", &token));
         for other in [ours.form("/b", &token), ours.form("/a", &ours.form_token()), others.form("/a", &token)] {
             assert_ne!(ours.form("/a", &token), other);
-        }
-    }
-
-    #[test]
-    fn a_key_can_be_parsed_from_its_cookie_and_nothing_else_can() {
-        let key = SessionKey::generate();
-        assert_eq!(SessionKey::parse(&key.expose()).unwrap().0, key.0);
-        for wrong in ["", "00", &"g".repeat(64), &"0".repeat(63), &"0".repeat(66)] {
-            assert!(SessionKey::parse(wrong).is_none(), "{wrong}");
         }
     }
 }

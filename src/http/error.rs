@@ -164,7 +164,12 @@ fn service_answer(error: &Error) -> HttpResponse {
             let sentence = "Too many logins at once, try again later.";
             with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: sentence })
         }
-        Error::UserChanging | Error::Stopping => {
+        // Sent again, the request may do more than wait.
+        Error::Stopping => {
+            log::warn!("{error}");
+            answer::detail(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
+        }
+        Error::UserChanging => {
             log::warn!("{error}");
             with_retry(StatusCode::SERVICE_UNAVAILABLE, 1, &Detail { detail: &error.to_string() })
         }

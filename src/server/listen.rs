@@ -1,4 +1,4 @@
-//! Where a server listens: an address, with TLS or without, or a Unix socket.
+//! Where a server listens: an address, or a Unix socket.
 
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
@@ -6,21 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::TlsAcceptor;
-
-use super::StartError;
-use crate::config::TlsFiles;
-
-/// The error for an address that cannot be listened on.
-pub fn cannot_listen(address: &str, error: io::Error) -> StartError {
-    StartError::Io(format!("JETON_LISTEN: cannot listen on {address}"), error)
-}
 
 /// Connections that may wait to be accepted. The standard library's 128 are too few when many come at once.
 const BACKLOG: i32 = 1024;
@@ -101,29 +87,4 @@ fn remove_stale_socket(path: &Path) -> io::Result<()> {
         Err(error) if is_socket && error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
         _ => Ok(()),
     }
-}
-
-/// The certificate and its key.
-///
-/// # Errors
-/// [`StartError::Tls`], naming the setting.
-pub fn tls(files: &TlsFiles) -> Result<TlsAcceptor, StartError> {
-    let (cert, key) = (&files.certificate, &files.key);
-    let fault =
-        |name: &str, path: &str, error: &dyn std::fmt::Display| StartError::Tls(format!("{name}: {path}: {error}"));
-    let chain = CertificateDer::pem_file_iter(cert)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| fault("JETON_TLS_CERT", cert, &error))?;
-    if chain.is_empty() {
-        return Err(fault("JETON_TLS_CERT", cert, &"there is no certificate in it"));
-    }
-    let key_der = PrivateKeyDer::from_pem_file(key).map_err(|error| fault("JETON_TLS_KEY", key, &error))?;
-    let mut config = ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| StartError::Tls(error.to_string()))?
-        .with_no_client_auth()
-        .with_single_cert(chain, key_der)
-        .map_err(|error| fault("JETON_TLS_KEY", key, &error))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -1,13 +1,16 @@
 //! Wires store, hasher, service and routes together from the settings; starts and stops actix.
 
 mod background;
+mod bind;
 mod certificate;
 mod listen;
+mod metrics;
 mod open;
 mod open_files;
 mod reload;
 mod shadow;
 mod signals;
+mod start_error;
 mod stop;
 mod wire;
 
@@ -19,48 +22,28 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use actix_http::{Request, Response};
 use actix_rt::task::JoinHandle;
-use actix_server::ServerBuilder;
-use actix_service::{IntoServiceFactory, ServiceFactory, boxed};
-use actix_web::body::MessageBody;
-use actix_web::dev::{AppConfig, Server as ActixServer, ServerHandle};
+use actix_web::dev::{Server as ActixServer, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
 
-use crate::config::{Config, Listen, Serving};
+use crate::config::Config;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::time::Clock;
 use crate::http::{self, AppState, FastLane, OuterLayer};
-use crate::service::{Error, FirstStart, Metrics, Service};
-use crate::store::StoreError;
+use crate::service::{FirstStart, Metrics, Service};
 use crate::upstream::UpstreamOptions;
+use bind::{Bound, Place, bind, shutdown_timeout};
 use certificate::Certificate;
-use listen::{SocketFile, cannot_listen, listen, listen_unix};
+use listen::SocketFile;
+use metrics::bind_metrics;
 use open::open_edge;
 pub use open::{Schema, migrate, open_service, open_service_without_keys, open_store, read_sealer};
 pub use reload::{ReadSettings, Reload};
 pub use shadow::Shadow;
 pub use signals::Signals;
+pub use start_error::StartError;
 pub use stop::{Stop, ensure_exit};
-use wire::{Connections, HttpListener, MAX_WAITING};
-
-/// Why jeton does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The bootstrap user or client, or those of a first start, could not be created.
-    #[error(transparent)]
-    Service(#[from] Error),
-    /// A file, an address or a thread.
-    #[error("{0}: {1}")]
-    Io(String, io::Error),
-    /// The certificate or its key.
-    #[error("{0}")]
-    Tls(String),
-}
 
 /// A server that listens.
 pub struct Server {
@@ -92,7 +75,7 @@ impl Server {
         clock: Clock,
         stop: impl Future<Output = ()>,
     ) -> Result<Option<Self>, StartError> {
-        let certificate = read_certificate(config)?;
+        let certificate = Certificate::of(&config.serving)?;
         let schema = if config.database.migrate { Schema::Migrate } else { Schema::Require };
         let settings = config.clone();
         let mut opening = actix_rt::task::spawn_blocking(move || open_service(&settings, clock, schema));
@@ -124,7 +107,7 @@ impl Server {
     /// # Errors
     /// [`StartError`].
     pub fn start_edge(config: &Config, upstream: &UpstreamOptions, clock: Clock) -> Result<Self, StartError> {
-        let certificate = read_certificate(config)?;
+        let certificate = Certificate::of(&config.serving)?;
         let service = open_edge(config, upstream, clock)?;
         Self::listening(config, certificate, service)
     }
@@ -134,8 +117,7 @@ impl Server {
         let connections = open_files::raise_limit_for_connections(config);
         let serving = &config.serving;
         let metrics = serving.metrics_listen.as_ref();
-        let mut sockets = Vec::new();
-        let metrics = metrics.map(|listen| metrics_server(serving, listen, state.clone(), &mut sockets)).transpose()?;
+        let metrics = metrics.map(|listen| bind_metrics(serving, listen, state.clone())).transpose()?;
         let with_metrics = metrics.is_none();
         let (is_edge, login) = (service.as_edge().is_some(), config.http.login.clone());
         let routes = move |config: &mut web::ServiceConfig| {
@@ -148,15 +130,15 @@ impl Server {
             let app = if with_metrics { app.configure(http::metrics_routes) } else { app };
             OuterLayer::new(FastLane::new(lane.clone(), app))
         };
-        let (builder, http_listener) = http_listener(serving, serving.workers, connections);
-        let (server, addresses, urls) =
-            bind(serving, builder, &http_listener, certificate.as_ref(), &mut sockets, app)?;
+        let Bound { socket, actix, addresses, urls } =
+            bind(&Place::main(serving, connections, certificate.as_ref()), app)?;
+        let (metrics_socket, metrics) = metrics.map(|bound| (bound.socket, bound.actix)).unzip();
         Ok(Self {
             urls,
             addresses,
             first_start: None,
-            sockets: Arc::new(sockets),
-            actix: server.run(),
+            sockets: Arc::new(metrics_socket.flatten().into_iter().chain(socket).collect()),
+            actix,
             metrics,
             service,
             certificate,
@@ -239,101 +221,4 @@ impl Server {
         }
         served
     }
-}
-
-fn read_certificate(config: &Config) -> Result<Option<Arc<Certificate>>, StartError> {
-    Ok(config.serving.tls.as_ref().map(Certificate::read).transpose()?.map(Arc::new))
-}
-
-/// A builder for `workers` threads that serve at most `connections` at once.
-fn http_listener(serving: &Serving, workers: usize, connections: usize) -> (ServerBuilder, HttpListener) {
-    // actix's own limit is higher than ours, because a connection beyond our limit is accepted and closes an idle one.
-    let builder = ServerBuilder::new()
-        .workers(workers)
-        .max_concurrent_connections((connections + Connections::slack(connections)).div_ceil(workers) + MAX_WAITING)
-        .disable_signals()
-        .shutdown_timeout(shutdown_timeout(serving).as_secs());
-    let http_listener = HttpListener {
-        connections: Connections::new(connections),
-        keep_alive: serving.keep_alive,
-        stopping: builder.graceful_shutdown_signal(),
-    };
-    actix_rt::spawn(wire::shorten_timeouts_at_stop(http_listener.connections.clone(), http_listener.stopping.clone()));
-    (builder, http_listener)
-}
-
-/// How long a stop waits for open requests, as actix counts it: in whole seconds.
-fn shutdown_timeout(serving: &Serving) -> Duration {
-    Duration::from_secs(serving.shutdown_timeout.as_secs().max(1))
-}
-
-/// Listens where the settings say, and serves `app` there. Returns the addresses, if it is TCP, and the URLs. The file of
-/// a Unix socket is added to `sockets`.
-fn bind<F, B>(
-    serving: &Serving,
-    builder: ServerBuilder,
-    http_listener: &HttpListener,
-    certificate: Option<&Arc<Certificate>>,
-    sockets: &mut Vec<SocketFile>,
-    app: impl Fn() -> F + Send + Clone + 'static,
-) -> Result<(ServerBuilder, Vec<SocketAddr>, Vec<String>), StartError>
-where
-    F: ServiceFactory<Request, Config = AppConfig, Response = Response<B>, Error = actix_web::Error> + 'static,
-    F::InitError: std::fmt::Debug,
-    B: MessageBody + 'static,
-{
-    let scheme = if certificate.is_some() { "https" } else { "http" };
-    match &serving.listen {
-        Listen::Tcp(address) => {
-            let cannot = |error| cannot_listen(address, error);
-            let (mut server, mut addresses) = (builder, Vec::new());
-            for listener in listen(address).map_err(cannot)? {
-                addresses.push(listener.local_addr().map_err(cannot)?);
-                server = http_listener.listen(server, listener, certificate.cloned(), app.clone()).map_err(cannot)?;
-            }
-            let urls = addresses.iter().map(|address| format!("{scheme}://{address}")).collect();
-            Ok((server, addresses, urls))
-        }
-        Listen::Unix(_) if certificate.is_some() => {
-            Err(StartError::Tls("JETON_TLS_CERT: HTTPS is not possible on a Unix socket".into()))
-        }
-        Listen::Unix(path) => {
-            let server = listen_unix(path).and_then(|(listener, file)| {
-                sockets.push(file);
-                http_listener.listen_unix(builder, listener, app)
-            });
-            let server = server.map_err(|error| cannot_listen(&path.display().to_string(), error))?;
-            Ok((server, Vec::new(), vec![format!("unix:{}", path.display())]))
-        }
-    }
-}
-
-/// `/metrics` on a separate address. One thread is enough.
-fn metrics_server(
-    serving: &Serving,
-    address: &Listen,
-    state: web::Data<AppState>,
-    sockets: &mut Vec<SocketFile>,
-) -> Result<ActixServer, StartError> {
-    let app = move || {
-        let app = App::new()
-            .app_data(state.clone())
-            .wrap(from_fn(http::identify_and_log))
-            .configure(http::only_metrics_routes);
-        OuterLayer::new(boxed::factory(app.into_factory()))
-    };
-    let (builder, http_listener) = http_listener(serving, 1, open_files::METRICS_CONNECTIONS);
-    let server = match address {
-        Listen::Tcp(address) => listen(address).and_then(|listeners| {
-            listeners
-                .into_iter()
-                .try_fold(builder, |server, listener| http_listener.listen(server, listener, None, app.clone()))
-        }),
-        Listen::Unix(path) => listen_unix(path).and_then(|(listener, file)| {
-            sockets.push(file);
-            http_listener.listen_unix(builder, listener, app)
-        }),
-    };
-    let cannot = |error| StartError::Io("JETON_METRICS_LISTEN: cannot listen on it".into(), error);
-    Ok(server.map_err(cannot)?.run())
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::StartError;
+use super::start_error::StartError;
 use crate::config::{Config, SecretKeys};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::secret_key::SecretKey;
@@ -54,7 +54,7 @@ pub fn open_service_without_keys(config: &Config, clock: Clock) -> Result<Servic
 /// [`StartError::Store`].
 pub fn open_edge(config: &Config, options: &UpstreamOptions, clock: Clock) -> Result<Service, StartError> {
     // A little less than the limit of a request, so that the error response is in time.
-    let timeout = config.database.options.timeout.mul_f32(0.9);
+    let timeout = config.database.options.timeout * 9 / 10;
     let upstream = Upstream::new(options, timeout, config.policy.max_age())?;
     Ok(Service::edge(upstream, clock, config.policy.clone())?)
 }

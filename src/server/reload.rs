@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::Receiver;
 
-use super::StartError;
 use super::certificate::Certificate;
 use super::open::sealer_of;
+use super::start_error::StartError;
 use crate::config::{ConfigError, RawSettings, Reloadable, SecretKeys, TlsFiles};
 use crate::domain::database_url::DatabaseUrl;
 use crate::service::{Edge, Reloaded, Service};

@@ -12,9 +12,13 @@ use actix_web::dev::Server as ActixServer;
 use actix_web::{App, web};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use super::bind::{Bound, Place, bind};
 use super::certificate::Certificate;
 use super::listen::SocketFile;
-use super::{ReadSettings, Reload, Server, StartError, Stop, bind, http_listener, open_files, read_certificate};
+use super::reload::{ReadSettings, Reload};
+use super::start_error::StartError;
+use super::stop::Stop;
+use super::{Server, open_files};
 use crate::config::{Config, Listen};
 use crate::domain::time::Clock;
 use crate::http::{Asker, Job, OuterLayer, ShadowPaths, ShadowState, ask_all, pass};
@@ -64,7 +68,7 @@ impl Shadow {
         stop: impl Future<Output = ()>,
     ) -> Result<Option<Self>, StartError> {
         let (url, upstream) = (upstream.to_owned(), Forward::new(upstream)?);
-        let certificate = read_certificate(config)?;
+        let certificate = Certificate::of(&config.serving)?;
         let Some(jeton) = Server::start(&own(config), clock.clone(), stop).await? else { return Ok(None) };
         let Some(base) = jeton.urls.first().cloned() else {
             return Err(StartError::Io("jeton".into(), io::ErrorKind::AddrNotAvailable.into()));
@@ -85,12 +89,10 @@ impl Shadow {
             OuterLayer::new(boxed::factory(app.into_factory()))
         };
         let serving = &config.serving;
-        let (builder, http_listener) =
-            http_listener(serving, serving.workers, open_files::raise_limit_for_connections(config));
-        let mut sockets = Vec::new();
-        let bound = bind(serving, builder, &http_listener, certificate.as_ref(), &mut sockets, app);
-        let (builder, _, urls) = bound.inspect_err(|_| jeton.service.node.close())?;
-        let (sockets, proxy, drain) = (Arc::new(sockets), builder.run(), serving.drain);
+        let connections = open_files::raise_limit_for_connections(config);
+        let bound = bind(&Place::main(serving, connections, certificate.as_ref()), app);
+        let Bound { socket, actix: proxy, urls, .. } = bound.inspect_err(|_| jeton.service.node.close())?;
+        let (sockets, drain) = (Arc::new(socket.into_iter().collect()), serving.drain);
         Ok(Some(Self { urls, jeton, sockets, proxy, certificate, drain, report, clock, asker, jobs }))
     }
 

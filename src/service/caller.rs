@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use super::error::Error;
 use crate::domain::audit::Actor;
-use crate::domain::scope;
-use crate::domain::token::{TokenFacts, TokenKind};
+use crate::domain::rights::Rights;
+use crate::domain::token::TokenFacts;
 use crate::domain::user::User;
 
 /// A user who has presented one of their live tokens.
@@ -15,40 +15,6 @@ pub struct Holder {
     pub user: User,
     /// The token that they presented.
     pub token: TokenFacts,
-}
-
-/// What a caller may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rights {
-    /// Their own account and tokens.
-    Holder,
-    /// Ordinary users and their tokens.
-    Staff,
-    /// Everything.
-    Superuser,
-}
-
-impl Rights {
-    /// From Django's flags.
-    #[must_use]
-    pub const fn of(is_staff: bool, is_superuser: bool) -> Self {
-        match (is_superuser, is_staff) {
-            (true, _) => Self::Superuser,
-            (false, true) => Self::Staff,
-            (false, false) => Self::Holder,
-        }
-    }
-
-    /// The user's rights that this token carries.
-    #[must_use]
-    pub fn by_token(self, kind: TokenKind, scopes: &str) -> Self {
-        if acts_for_its_user(kind, scopes) { self } else { Self::Holder }
-    }
-}
-
-/// Whether a token has its user's rights on jeton itself. A named token has them only with the scope `jeton:admin`.
-pub(super) fn acts_for_its_user(kind: TokenKind, scopes: &str) -> bool {
-    kind == TokenKind::Login || scope::has(scopes, scope::ADMIN)
 }
 
 /// Who asks for a change, and what they may do.
@@ -92,7 +58,6 @@ impl Caller {
     /// # Errors
     /// [`Error::PermissionDenied`].
     pub fn require_power_over(&self, target: &User) -> Result<(), Error> {
-        let needed = if target.is_staff || target.is_superuser { Rights::Superuser } else { Rights::Staff };
-        self.require(needed)
+        self.require(Rights::to_change(target))
     }
 }

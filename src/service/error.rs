@@ -44,7 +44,7 @@ pub enum Error {
     UserChanging,
     /// The change is made, but this node stops before everybody knows of it (503).
     #[error(
-        "The change is made, but this node stops before everybody knows of it. Send the request again to wait for that."
+        "The change is made, but this node stops before everybody knows of it. Wait for JETON_REVOCATION_BOUND instead."
     )]
     Stopping,
     /// The database failed, or at an edge the upstream (503 or 500).

@@ -40,7 +40,7 @@ use crate::upstream::Upstream;
 pub use accounts::{Accounts, Bootstrap, FirstStart, PasswordLink, RotateOptions, RotatedClient, UserDraft, UserPatch};
 use base::Base;
 use cache::Cache;
-pub use caller::{Caller, Holder, Rights};
+pub use caller::{Caller, Holder};
 pub use counted_hashes::CountedHashes;
 pub use database::Batches;
 use database::Database;

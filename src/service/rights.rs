@@ -4,8 +4,9 @@
 use std::net::IpAddr;
 use std::ops::Deref;
 
-use super::caller::{Caller, Holder, Rights};
+use super::caller::{Caller, Holder};
 use super::error::Error;
+use crate::domain::rights::Rights;
 use crate::domain::session::{SessionKey, SessionKind};
 use crate::domain::token::{TokenFacts, TokenKind};
 use crate::domain::user::User;

@@ -101,7 +101,7 @@ impl Store {
         self.change(|conn, changes| {
             let is_same = |user: &User| user.is_active == read.is_active;
             let Some(user) = lock(conn, read)?.filter(is_same) else { return Ok(Changed::UserChanged) };
-            if !password_links::take(conn, user.id, digest, now)? {
+            if !password_links::take(conn, &user, digest, now)? {
                 return Ok(Changed::Done(LinkUse::NotOpen));
             }
             changes.push(Change::User(user.id));

@@ -11,10 +11,11 @@ use super::user_rows::{UserRow, lock, with_groups};
 use super::{Changed, Store, StoreError, audit};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::password_link::LinkDigest;
+use crate::domain::rights::Rights;
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
 
-/// The user of an open link.
+/// The user of an open link, whose maker may still set their password.
 #[derive(Clone, Debug)]
 pub struct LinkedUser {
     /// As the database has them now. They are active.
@@ -58,28 +59,41 @@ impl Store {
     /// The active user of an open link.
     pub fn linked_user(&self, digest: &LinkDigest, now: Timestamp) -> Result<Option<LinkedUser>, StoreError> {
         self.read(|conn| {
-            let found: Option<(NaiveDateTime, UserRow)> = password_links::table
+            let found: Option<(NaiveDateTime, Option<i64>, UserRow)> = password_links::table
                 .inner_join(users::table.on(users::id.eq(password_links::user_id)))
                 .filter(password_links::digest.eq(digest.as_bytes().as_slice()))
                 .filter(password_links::expires_at.gt(now.naive()))
                 .filter(users::is_active)
-                .select((password_links::expires_at, UserRow::as_select()))
+                .select((password_links::expires_at, password_links::made_by, UserRow::as_select()))
                 .first(conn)
                 .optional()?;
-            let Some((expires_at, row)) = found else { return Ok(None) };
+            let Some((expires_at, made_by, row)) = found else { return Ok(None) };
             let expires_at = Timestamp::from_naive(expires_at);
-            Ok(with_groups(conn, vec![row])?.pop().map(|user| LinkedUser { user, expires_at }))
+            let Some(user) = with_groups(conn, vec![row])?.pop() else { return Ok(None) };
+            Ok(may_still_change(conn, made_by, &user)?.then_some(LinkedUser { user, expires_at }))
         })
     }
 }
 
-/// Ends an open link of this user. Returns whether there was one.
-pub(super) fn take(conn: &mut Conn, user_id: i64, digest: &LinkDigest, now: Timestamp) -> Result<bool, StoreError> {
+/// Ends an open link of this user, who is locked. Returns whether there was one that its maker may still give them.
+pub(super) fn take(conn: &mut Conn, user: &User, digest: &LinkDigest, now: Timestamp) -> Result<bool, StoreError> {
     let open = password_links::table
         .filter(password_links::digest.eq(digest.as_bytes().as_slice()))
-        .filter(password_links::user_id.eq(user_id))
+        .filter(password_links::user_id.eq(user.id))
         .filter(password_links::expires_at.gt(now.naive()));
-    Ok(diesel::delete(open).execute(conn)? > 0)
+    let made_by: Option<Option<i64>> = open.select(password_links::made_by).first(conn).optional()?;
+    let Some(made_by) = made_by else { return Ok(false) };
+    Ok(may_still_change(conn, made_by, user)? && diesel::delete(open).execute(conn)? > 0)
+}
+
+/// Whether the maker of a link may change its user, as both are now. Links end with these rights, but not if plain SQL
+/// or an older node changes them. Commands may change everybody.
+fn may_still_change(conn: &mut Conn, made_by: Option<i64>, user: &User) -> Result<bool, StoreError> {
+    let Some(made_by) = made_by else { return Ok(true) };
+    let flags = (users::is_staff, users::is_superuser);
+    let rights: Option<(bool, bool)> =
+        users::table.find(made_by).filter(users::is_active).select(flags).first(conn).optional()?;
+    Ok(rights.is_some_and(|(is_staff, is_superuser)| Rights::of(is_staff, is_superuser) >= Rights::to_change(user)))
 }
 
 /// Ends the link for a user, and the links that they made for others, whose keys they may know.

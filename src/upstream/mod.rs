@@ -196,13 +196,14 @@ impl Upstream {
         Ok(answers)
     }
 
-    /// Asks about no token, as a probe: whether an upstream answers in the time that a request has.
+    /// Asks about no token, as a probe: whether an upstream answers in the time that a request has, and as jeton does.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn ping(&self) -> Result<(), StoreError> {
         let body = json!({ "tokens": [], "edge": true }).to_string();
-        match self.ask(&Request::batch(&body), self.timeout(), |_, _| Ok(())) {
+        let read = |answer: &[u8], sent| answers::batch(answer, 0, sent, self.inner.max_age).map(drop);
+        match self.ask(&Request::batch(&body), self.timeout(), read) {
             // It answers, if only that it is asked too often.
             Err(StoreError::Throttled(_)) => Ok(()),
             other => other,

@@ -1,19 +1,14 @@
 //! Checks every page of the list: whom it refuses, which methods it has, how large a form may be.
 
-use jeton::http::{Access, WebPage, account_pages};
+use jeton::http::{Access, account_pages};
 use serde_json::json;
 
 use super::{ALICE, STAFF, leads_to_sign_in, with_people};
 use crate::on_both;
 use crate::support::app::App;
-use crate::support::console::{Visit, assert_allowed};
-use crate::support::http::Request;
+use crate::support::console::{Visit, assert_allowed, path_of, too_large};
 
-/// A path of the page, with names and ids that do not exist.
-fn path_of(page: &WebPage) -> String {
-    let path = page.path().replace("{id}", "0").replace("{key}", "0").replace("{name}", "0");
-    format!("/account{path}")
-}
+const ROOT: &str = "/account";
 
 on_both! {
     fn each_page_refuses_exactly_the_visitors_that_it_declares(db) {
@@ -32,9 +27,8 @@ on_both! {
                 if may {
                     visit.get("/account/");
                 }
-                let path = path_of(&page);
-                let answer = if page.method() == "POST" { visit.post(&path, &[]) } else { visit.get(&path) };
-                let about = format!("{} {path} by {who}: {answer:?}", page.method());
+                let answer = visit.visit(ROOT, &page);
+                let about = format!("{} {} by {who}: {answer:?}", page.method(), page.path());
                 // Signing out leads there too, but forgets the cookie.
                 let is_refused = leads_to_sign_in(&answer) && answer.header("Set-Cookie").is_none();
                 match page.access() {
@@ -52,13 +46,12 @@ on_both! {
         let app = with_people(App::start(db));
         let mut forms = 0;
         for page in account_pages().into_iter().filter(|page| page.method() == "POST") {
-            let too_large = || Request::new("POST", &path_of(&page)).form(&[("x", &"x".repeat(64 * 1024))]);
-            let mut user = Visit::at_account(&app, ALICE);
-            let large = user.send(too_large());
+            let path = path_of(ROOT, &page);
+            let large = Visit::at_account(&app, ALICE).send(too_large(&path));
             // A link is looked at before its form.
             let expected = if page.path() == "/password/{key}" { 404 } else { 413 };
             assert_eq!(large.status, expected, "{}: {large:?}", page.path());
-            let stranger = Visit::new(&app).send(too_large());
+            let stranger = Visit::new(&app).send(too_large(&path));
             assert_eq!(leads_to_sign_in(&stranger), page.access() == Access::SignedIn, "{}: {stranger:?}", page.path());
             forms += 1;
         }
@@ -67,6 +60,6 @@ on_both! {
 
     fn each_path_lists_its_methods_in_allow(db) {
         let app = App::start(db);
-        assert_allowed(&app, account_pages().iter().map(|page| (path_of(page), page.method().to_string())));
+        assert_allowed(&app, ROOT, &account_pages());
     }
 }

@@ -52,6 +52,18 @@ on_both! {
         assert_eq!((&entry["details"], &entry["address"]), (&json!({"via": "password_link"}), &json!("127.0.0.1")));
     }
 
+    fn whoever_else_is_signed_in_is_signed_out_before_the_new_password_is_asked_for(db) {
+        let app = with_people(App::start(db));
+        let path = link(&app, "alice");
+        let mut visit = Visit::at_account(&app, STAFF);
+        let cookies = visit.cookies.clone();
+        visit.page(&path);
+        let page = visit.done(&path, &GOOD);
+        assert!(page.contains("The new password is set. Sign in with it."), "{page}");
+        visit.cookies = cookies;
+        assert_eq!(visit.get("/account/").status, 303, "the session has ended");
+    }
+
     fn a_user_without_a_password_is_invited(db) {
         let app = App::start(db);
         let mut console = Visit::by(&app, ADMIN);
@@ -169,6 +181,27 @@ on_both! {
         let path = make();
         change("stella", json!({"is_staff": false}));
         assert_closed(&app, &path);
+    }
+
+    fn a_change_of_rights_by_sql_closes_links_too(db) {
+        let app = with_people(App::start(db));
+        let stella = app.login(STAFF.0, STAFF.1);
+        let url = app.post("/admin/users/alice/password-link", &stella, &json!({})).json()["url"].as_str().unwrap().to_owned();
+        let path = url.strip_prefix(&format!("http://{}", app.addr)).unwrap();
+        for (name, flags) in [
+            ("alice", "is_staff = true"),
+            ("alice", "is_staff = true, is_superuser = true"),
+            ("stella", "is_staff = false"),
+            ("stella", "is_active = false"),
+        ] {
+            let mut visit = Visit::new(&app);
+            assert_eq!(visit.get(path).status, 200, "before {name} {flags}");
+            app.sql(&format!("update users set {flags} where username = '{name}'"));
+            assert_eq!(visit.post(path, &GOOD).status, 404, "{name} {flags}");
+            assert_closed(&app, path);
+            app.sql("update users set is_staff = username = 'stella', is_superuser = false, is_active = true where username in ('alice', 'stella')");
+        }
+        assert_eq!(app.login(ALICE.0, ALICE.1).len(), 40, "no form has set a password");
     }
 
     fn guesses_count_as_failed_logins_of_the_address(db) {

@@ -42,7 +42,7 @@ fn link(app: &App, username: &str) -> String {
 
 /// Whether the answer leads to the sign-in.
 fn leads_to_sign_in(answer: &crate::support::http::Answer) -> bool {
-    answer.status == 303 && answer.header("Location").as_deref() == Some("/account/sign-in")
+    answer.status == 303 && answer.header("Location").is_some_and(|to| to.starts_with("/account/sign-in"))
 }
 
 impl Visit<'_> {

@@ -1,13 +1,15 @@
 //! Checks every page of the console's list: whom it refuses, which methods it has, how large a form may be.
 
-use jeton::http::{Access, WebPage, console_pages};
+use jeton::http::{Access, console_pages};
 use serde_json::json;
 
 use super::{ALICE, STAFF, with_people};
 use crate::on_both;
 use crate::support::app::{ADMIN, App};
-use crate::support::console::{Visit, assert_allowed};
-use crate::support::http::{Answer, Request};
+use crate::support::console::{Visit, assert_allowed, path_of, too_large};
+use crate::support::http::Answer;
+
+const ROOT: &str = "/console";
 
 /// A kind of visitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,16 +30,6 @@ fn may_visit(access: Access, who: Who) -> bool {
     }
 }
 
-/// A path of the page, with names and ids that do not exist.
-fn path_of(page: &WebPage) -> String {
-    let mut parts = page.path().split(['{', '}']);
-    let mut path = format!("/console{}", parts.next().unwrap());
-    while parts.next().is_some() {
-        path = path + "0" + parts.next().unwrap();
-    }
-    path
-}
-
 /// A visit that has loaded a page, and so has a form token.
 fn visit(app: &App, who: Who) -> Visit<'_> {
     let mut visit = match who {
@@ -56,10 +48,6 @@ fn visit(app: &App, who: Who) -> Visit<'_> {
     visit
 }
 
-fn send(visit: &mut Visit<'_>, page: &WebPage) -> Answer {
-    if page.method() == "POST" { visit.post(&path_of(page), &[]) } else { visit.get(&path_of(page)) }
-}
-
 /// Whether the answer is 403 or redirects to the sign-in page. Signing out redirects there too, but removes the cookie.
 fn is_refused(answer: &Answer) -> bool {
     let to_sign_in = answer.header("Location").is_some_and(|location| location.starts_with("/console/sign-in"));
@@ -75,7 +63,7 @@ on_both! {
             // A page for everybody does not depend on the visitor.
             let all = [Who::Nobody, Who::User, Who::Staff, Who::Superuser];
             for who in &all[..if page.access() == Access::Anyone { 1 } else { 4 }] {
-                let answer = send(&mut visit(&app, *who), &page);
+                let answer = visit(&app, *who).visit(ROOT, &page);
                 let about = format!("{} {} by {who:?}: {answer:?}", page.method(), page.path());
                 assert_eq!(is_refused(&answer), !may_visit(page.access(), *who), "{about}");
                 assert!(![405, 409, 500].contains(&answer.status), "{about}");
@@ -90,8 +78,7 @@ on_both! {
         let mut forms = 0;
         for page in console_pages().into_iter().filter(|page| page.method() == "POST") {
             for who in [Who::Nobody, Who::Staff, Who::Superuser] {
-                let too_large = Request::new("POST", &path_of(&page)).form(&[("x", &"x".repeat(64 * 1024))]);
-                let answer = visit(&app, who).send(too_large);
+                let answer = visit(&app, who).send(too_large(&path_of(ROOT, &page)));
                 let about = format!("{} by {who:?}: {answer:?}", page.path());
                 assert_eq!(answer.status == 413, may_visit(page.access(), who), "{about}");
                 assert_eq!(is_refused(&answer), !may_visit(page.access(), who), "{about}");
@@ -103,7 +90,7 @@ on_both! {
 
     fn each_path_lists_its_methods_in_allow(db) {
         let app = App::start(db);
-        assert_allowed(&app, console_pages().iter().map(|page| (path_of(page), page.method().to_string())));
+        assert_allowed(&app, ROOT, &console_pages());
     }
 }
 

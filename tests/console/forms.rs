@@ -1,5 +1,7 @@
 //! A form is accepted only from a page of the same session.
 
+use std::time::Duration;
+
 use super::{ALICE, STAFF, with_people};
 use crate::on_both;
 use crate::support::app::{ADMIN, App};
@@ -76,9 +78,31 @@ on_both! {
         let before = state(&app);
         for (path, fields) in FORMS {
             let answer = Visit::new(&app).post(path, fields);
-            assert_eq!((answer.status, answer.header("Location").as_deref()), (303, Some("/console/sign-in")), "{path}");
+            let (is_done, sign_in) = (path == "/console/sign-out", answer.header("Location"));
+            let expected = if is_done { "/console/sign-in" } else { "/console/sign-in?ended=form" };
+            assert_eq!((answer.status, sign_in.as_deref()), (303, Some(expected)), "{path}");
         }
         assert_eq!(state(&app), before);
+    }
+
+    fn after_a_form_whose_session_had_ended_the_sign_in_says_so_and_leads_back(db) {
+        let app = with_people(App::start(db));
+        let page = "/console/users/@alice/account";
+        let origin = format!("http://{}", app.addr);
+        for (referer, next) in [(format!("{origin}{page}?a=b"), "/console/users/@alice/account?a=b"), (format!("{origin}/me"), "/console/"), (String::new(), "/console/")] {
+            let mut visit = Visit::by(&app, ADMIN);
+            visit.page(page);
+            app.clock.advance(Duration::from_hours(13));
+            let mut visit = visit.with("Referer", &referer);
+            let answer = visit.post("/console/users/@alice", &[("email", "new@example.com")]);
+            let sign_in = answer.header("Location").unwrap();
+            let text = visit.page(&sign_in);
+            assert!(text.contains("Your session had ended, so what you sent was not done."), "{text}");
+            assert!(text.contains(&format!("name=\"next\" value=\"{next}\"")), "{text}");
+        }
+        let answer = Visit::new(&app).post("/account/profile", &[]);
+        let text = Visit::new(&app).page(&answer.header("Location").unwrap());
+        assert!(text.contains("Your session had ended, so what you sent was not done."), "{text}");
     }
 
     fn bodies_of_other_types_are_refused(db) {

@@ -19,6 +19,8 @@ pub enum To {
     Nobody,
     /// It is answered with 500.
     Failing,
+    /// It is answered with 200, and nothing that jeton says: by a proxy's page, perhaps.
+    Stranger,
 }
 
 /// Chooses by the request's target, and the number of its connection.
@@ -93,6 +95,7 @@ fn pass(
         To::Server(server) => (server, None),
         To::Late(server, delay) => (server, Some(delay)),
         To::Nobody => return refuse(&mut client, "503 Service Unavailable"),
+        To::Stranger => return refuse(&mut client, "200 OK"),
         To::Failing => return refuse(&mut client, "500 Internal Server Error"),
     };
     let mut server = TcpStream::connect(servers[server]).ok()?;

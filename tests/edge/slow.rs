@@ -92,6 +92,21 @@ on_both! {
         wait_until_cached(&edge, &chain.client, &key);
     }
 
+    /// Whoever balances edges must not send requests there.
+    fn an_edge_whose_upstream_does_not_answer_as_jeton_does_is_not_ready(db) {
+        let chain = Chain::on(TestDatabase::migrated(db));
+        let balancer = Balancer::start(vec![chain.node.addr]);
+        let edge = edge_of(&[&balancer.url()], &chain.own).edge();
+        let (_, key) = chain.user("alice", &[]);
+        wait_until_cached(&edge, &chain.client, &key);
+        balancer.route(|_, _| To::Stranger);
+        eventually("a refusal", RECOVERY, || (ready(&edge).status == 503).then_some(()));
+        assert_eq!(ready(&edge).json()["upstream"], "down");
+        assert_eq!(introspect(&edge, &chain.client, &key).status, 503);
+        balancer.route(|_, _| To::Server(0));
+        eventually("an answer", RECOVERY, || (ready(&edge).status == 200).then_some(()));
+    }
+
     /// Its log speaks of the upstream.
     fn an_upstream_that_fails_is_no_database(db) {
         let chain = Chain::on(TestDatabase::migrated(db));

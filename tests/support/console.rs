@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jeton::http::WebPage;
+
 use super::app::App;
 use super::http::{Answer, Request};
 
@@ -67,6 +69,12 @@ impl<'a> Visit<'a> {
         self.page(&answer.header("Location").unwrap())
     }
 
+    /// Opens a page, or sends its form without fields.
+    pub fn visit(&mut self, root: &str, page: &WebPage) -> Answer {
+        let path = path_of(root, page);
+        if page.method() == "POST" { self.post(&path, &[]) } else { self.get(&path) }
+    }
+
     pub fn sign_in(&mut self, username: &str, password: &str) -> Answer {
         self.get("/console/sign-in");
         self.post("/console/sign-in", &[("username", username), ("password", password)])
@@ -113,12 +121,23 @@ pub fn secret(page: &str) -> String {
     rest.split('"').next().unwrap().to_owned()
 }
 
+/// The path of a page below `root`, with names and ids that do not exist.
+pub fn path_of(root: &str, page: &WebPage) -> String {
+    let parts = page.path().split(['{', '}']).enumerate();
+    parts.fold(root.to_owned(), |path, (at, part)| path + if at % 2 == 0 { part } else { "0" })
+}
+
+/// A form that is larger than any may be.
+pub fn too_large(path: &str) -> Request {
+    Request::new("POST", path).form(&[("x", &"x".repeat(64 * 1024))])
+}
+
 /// Checks that each path takes the methods of its pages and no others, and lists them in `Allow`.
 #[track_caller]
-pub fn assert_allowed(app: &App, pages: impl Iterator<Item = (String, String)>) {
+pub fn assert_allowed(app: &App, root: &str, pages: &[WebPage]) {
     let mut paths = BTreeMap::<_, Vec<_>>::new();
-    for (path, method) in pages {
-        paths.entry(path).or_default().push(method);
+    for page in pages {
+        paths.entry(path_of(root, page)).or_default().push(page.method().as_str());
     }
     for (path, methods) in paths {
         let allowed = methods.join(", ").replace("GET", "GET, HEAD");

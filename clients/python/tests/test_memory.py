@@ -158,12 +158,34 @@ def test_nor_one_that_another_node_has_given_from_its_memory_of_before(age: floa
 
 def test_an_old_answer_is_not_wrong_if_it_is_only_not_known_to_be_right() -> None:
     times = Times()
-    assert times.remember(good(), age=10.0), "the changes are read since a moment ago"
-    assert times.active() is None
+    times.active_after(20)
     times.read(("token", "8"))
     assert times.remember(good(), age=None) and times.remember(good(), age=10.0, place="another")
     times.read(("token", "7"))
     assert times.remember(BAD, age=10.0), "who is refused too often asks again"
+
+
+def test_an_old_answer_is_refused_if_changes_may_have_been_missed_since() -> None:
+    """A node that does not reach the database answers, and a healthy one is asked for the changes."""
+    times = Times()
+    assert not times.remember(good(), age=10.0), "the changes are read since a moment ago"
+    times.active_after(20)
+    assert times.remember(good(), age=10.0)
+    times.read(reset=True)
+    times.passes(0.5)
+    times.read()
+    assert not times.remember(good(), age=10.0)
+    assert times.remember(good(), age=BOUND), "from a node that keeps the bound it may be given once"
+    assert times.active() is None
+
+
+def test_an_answer_that_does_not_say_its_age_is_given_once_whatever_has_changed() -> None:
+    times = Times()
+    for number in range(100):
+        times.passes(0.123)
+        times.read(("token", "7"))
+        assert times.remember(good(), age=None, place=None), number
+        assert times.active() is None
 
 
 def test_an_old_answer_is_as_good_as_a_new_one_if_nothing_has_changed() -> None:

@@ -8,8 +8,7 @@ mod used_by;
 
 use std::fmt;
 
-use sha2::{Digest, Sha512};
-
+use super::digest::digest;
 use super::random;
 pub use facts::{FoundToken, ListedToken, TokenFacts, TokenKind};
 pub use for_staff::TokenForStaff;
@@ -119,10 +118,7 @@ pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
     fn of(text: &[u8]) -> Self {
-        let whole = Sha512::digest(text);
-        let mut first = [0; 32];
-        first.copy_from_slice(&whole[..32]);
-        Self(first)
+        Self(digest(&[text]))
     }
 
     /// From the database; `None` when it has another length.

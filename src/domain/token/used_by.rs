@@ -43,7 +43,7 @@ impl UsedBy {
 
     /// As an edge says it. The edge is named as well, because it could say anything.
     #[must_use]
-    pub fn told_by(edge: &Self, text: &str) -> Self {
+    pub fn reported_by_edge(edge: &Self, text: &str) -> Self {
         let text = text.trim();
         if text.is_empty() {
             edge.clone()
@@ -93,7 +93,7 @@ mod tests {
             ("a\0b", "a\\u{0}b via edge"),
             (&"x".repeat(MAX_CHARS + 1), &format!("{}.. via edge", "x".repeat(MAX_CHARS))),
         ] {
-            assert_eq!(UsedBy::told_by(&edge, said).as_str(), text);
+            assert_eq!(UsedBy::reported_by_edge(&edge, said).as_str(), text);
         }
     }
 }

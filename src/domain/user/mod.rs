@@ -1,15 +1,13 @@
-//! Users, with Django's columns and Django's rules for new names (`django/contrib/auth/models.py`, `validators.py`).
+//! Users, with Django's columns (`django/contrib/auth/models.py`).
 
 mod list;
 mod login_name;
+mod new_user;
+mod username;
 
-use std::sync::LazyLock;
-
-use regex::Regex;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha512};
-use unicode_normalization::UnicodeNormalization;
 use utoipa::ToSchema;
 
 use super::password::PasswordHash;
@@ -17,32 +15,10 @@ use super::profile::{Profile, ProfileField, ProfilePatch};
 use super::time::Timestamp;
 pub use list::{LastLogin, UserFilter, UserOrder};
 pub use login_name::{LoginBy, LoginName, UsernameCase, spellings_of};
-
-/// Bootstrap users, and all users created after an import from Django, get ids from here up. Ids below this are for
-/// imported users, and for users created before such an import.
-pub const FIRST_BOOTSTRAP_ID: i64 = 2_000_000_000;
-
-/// The longest username, in characters (Django).
-pub const MAX_USERNAME_CHARS: usize = 150;
-
-/// The pattern of a new username for ECMA-262 with the flag `u`, as JSON Schema reads patterns. `\w` would mean the
-/// letters and digits of ASCII only.
-pub const USERNAME_PATTERN: &str = r"^[\p{L}\p{N}_.@+\-]+$";
-
-static USERNAME: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\A[\p{L}\p{N}_.@+-]+\z").expect("the pattern is fixed"));
-/// The longest imported username, in bytes: far longer than an e-mail address, and half of what PostgreSQL's indexes
-/// allow.
-pub const MAX_USERNAME_BYTES: usize = 1024;
-
-/// The longest external id, in bytes: as long as a username, because both are unique.
-pub const MAX_EXTERNAL_ID_BYTES: usize = MAX_USERNAME_BYTES;
-
-/// A username to look up. Text that is too long for any username is cut, but stays too long, so that no user is found.
-#[must_use]
-pub fn bounded_username(text: String) -> String {
-    if text.len() <= MAX_USERNAME_BYTES { text } else { text.chars().take(MAX_USERNAME_BYTES + 1).collect() }
-}
+pub use new_user::{FIRST_BOOTSTRAP_ID, ImportedUser, NewUser};
+pub use username::{
+    MAX_EXTERNAL_ID_BYTES, MAX_USERNAME_BYTES, MAX_USERNAME_CHARS, USERNAME_PATTERN, bounded_username, new_username,
+};
 
 /// A user as stored. As JSON it is the admin API's object, with the fields in the API's order.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -146,40 +122,6 @@ impl User {
     }
 }
 
-/// The fields of a new user. `P` is the optional password before the check, and the hash after it.
-#[derive(Clone, Debug)]
-pub struct NewUser<P = PasswordHash> {
-    /// The login name, normalised by [`new_username`].
-    pub username: String,
-    /// E-mail address and names.
-    pub profile: Profile,
-    /// Whether the user may log in.
-    pub is_active: bool,
-    /// May use the admin API.
-    pub is_staff: bool,
-    /// Implies staff.
-    pub is_superuser: bool,
-    /// The names of the user's groups. Unknown groups are created.
-    pub groups: Vec<String>,
-    /// The hash may be [`PasswordHash::unusable`].
-    pub password: P,
-}
-
-impl<P> NewUser<P> {
-    /// An ordinary active user.
-    pub fn named(username: impl Into<String>, password: P) -> Self {
-        Self {
-            username: username.into(),
-            profile: Profile::default(),
-            is_active: true,
-            is_staff: false,
-            is_superuser: false,
-            groups: Vec::new(),
-            password,
-        }
-    }
-}
-
 /// What to change of a user; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct UserChange {
@@ -216,42 +158,6 @@ impl UserChange {
     }
 }
 
-/// A user to be imported, as they are at the source.
-#[derive(Clone, Debug)]
-pub struct ImportedUser {
-    /// The same id as at the source, or a new one.
-    pub id: i64,
-    /// The key at the source, if it is not the id.
-    pub external_id: Option<String>,
-    /// The name is not normalised, because its owner types it that way; the hash may be of any format.
-    pub user: NewUser,
-    /// When the user was created at the source.
-    pub date_joined: Timestamp,
-    /// When the user last logged in at the source.
-    pub last_login: Option<Timestamp>,
-}
-
-/// A username for a new user: NFKC, and Django's `UnicodeUsernameValidator`.
-///
-/// # Errors
-/// Django's messages.
-pub fn new_username(text: &str) -> Result<String, Vec<String>> {
-    let username: String = text.nfkc().collect();
-    let mut faults = Vec::new();
-    if username.is_empty() {
-        return Err(vec!["This field may not be blank.".into()]);
-    }
-    if username.chars().count() > MAX_USERNAME_CHARS {
-        faults.push(format!("Ensure this field has no more than {MAX_USERNAME_CHARS} characters."));
-    }
-    if !USERNAME.is_match(&username) {
-        faults.push(
-            "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.".into(),
-        );
-    }
-    if faults.is_empty() { Ok(username) } else { Err(faults) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,17 +192,5 @@ mod tests {
             plain
         );
         assert_eq!(User { is_active: false, ..user }.edition(), plain, "the form does not show it");
-    }
-
-    #[test]
-    fn usernames_follow_django() {
-        for good in ["alice", "a.b+c@d-e_f", "ünïcödé", "用户", "x1²"] {
-            assert!(new_username(good).is_ok(), "{good}");
-        }
-        assert_eq!(new_username("ﬁsh").unwrap(), "fish", "NFKC");
-        assert!(new_username(&"x".repeat(150)).is_ok());
-        for bad in ["", "a b", "a/b", "a\n", "\u{301}", "a\0", "😀", &"x".repeat(151)] {
-            assert!(new_username(bad).is_err(), "{bad:?}");
-        }
     }
 }

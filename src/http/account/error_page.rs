@@ -7,8 +7,8 @@ use actix_web::http::header::{HeaderValue, REFERRER_POLICY};
 use actix_web::middleware::Next;
 use askama::Template;
 
-use super::frame::Frame;
 use super::signed_in::SignedIn;
+use crate::http::console::frame::{ACCOUNT, Frame};
 use crate::http::console::page::ErrorSentence;
 use crate::http::state::State;
 
@@ -49,11 +49,11 @@ pub async fn in_own_frame(
 async fn error_frame(response: &ServiceResponse, status: StatusCode, heading: &str) -> Frame {
     let request = response.request();
     if status.is_server_error() || status == StatusCode::UNAUTHORIZED {
-        return Frame::plain(heading);
+        return Frame::plain(ACCOUNT, heading);
     }
-    let Some(state) = request.app_data::<State>() else { return Frame::plain(heading) };
+    let Some(state) = request.app_data::<State>() else { return Frame::plain(ACCOUNT, heading) };
     match SignedIn::without_notice(request, state).await {
         Ok(signed_in) => signed_in.frame(heading, ""),
-        Err(_) => Frame::plain(heading),
+        Err(_) => Frame::plain(ACCOUNT, heading),
     }
 }

@@ -2,8 +2,6 @@
 //! password leads to. Made as the console is, with sessions of their own.
 
 mod error_page;
-mod form_key;
-mod frame;
 mod pages;
 mod password;
 mod password_link;
@@ -17,6 +15,7 @@ mod tokens;
 use actix_web::middleware::from_fn;
 use actix_web::web;
 
+use super::console::frame::ACCOUNT;
 use super::console::{WebPage, not_found, scope, with_security_headers};
 pub use pages::account_pages;
 
@@ -26,7 +25,7 @@ const PASSWORD_RULES: &str = "At least 8 characters, not only digits, not a comm
 
 /// The routes of the pages, and of `/` for browsers.
 pub fn routes(config: &mut web::ServiceConfig) {
-    let pages = scope("/account", account_pages());
+    let pages = scope(ACCOUNT, account_pages());
     let pages = pages.wrap(from_fn(error_page::in_own_frame)).wrap(from_fn(with_security_headers));
     config.service(pages.default_service(web::to(not_found))).configure(start::routes);
 }

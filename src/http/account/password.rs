@@ -6,12 +6,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::PASSWORD_RULES;
-use super::frame::Frame;
 use super::sign_in::after_new_password;
 use super::signed_in::{SignedIn, refusal};
 use crate::domain::password::Password;
 use crate::http::console::cookies::Cookie;
 use crate::http::console::form::{Form, FormFaults};
+use crate::http::console::frame::Frame;
 use crate::http::console::page::{PageResult, html, see_other};
 use crate::http::console::visitor::PostedForm;
 use crate::http::console::widgets::Field;

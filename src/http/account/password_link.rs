@@ -1,15 +1,17 @@
 //! The page that a link for a password leads to. Only its form uses the link up: mail scanners open links.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::SET_COOKIE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::form_key::FormKey;
-use super::frame::Frame;
 use super::password::{new_password, new_password_fields};
 use super::sign_in::after_new_password;
 use crate::domain::password_link::LinkKey;
+use crate::http::console::cookies::Cookie;
 use crate::http::console::form::{Form, FormFaults};
+use crate::http::console::form_key::FormKey;
+use crate::http::console::frame::{ACCOUNT, Frame};
 use crate::http::console::page::{PageResult, Refusal, html, see_other};
 use crate::http::console::widgets::{Field, Moment};
 use crate::http::extract::Anyone;
@@ -48,7 +50,7 @@ pub async fn set_password(
 ) -> PageResult {
     let key = parse(&key)?;
     let form = Form::read(&request, payload).await?;
-    if !FormKey::of(&request, &state).owns_form(&form) {
+    if !FormKey::of(Cookie::AccountForm, &request, &state).owns_form(&form) {
         let mut faults = Faults::default();
         faults.add(Faults::NON_FIELD, "This form was open for too long. Please try again.");
         return page(&request, &state, &key, StatusCode::FORBIDDEN, &faults.into()).await;
@@ -60,7 +62,13 @@ pub async fn set_password(
     match set.await {
         Ok(user) => {
             RequestContext::set_user(&user.username);
-            Ok(see_other(&after_new_password()))
+            let mut answer = see_other(&after_new_password());
+            // The browser may be signed in as somebody else, whose account would be shown instead of the sign-in.
+            if let Some(session) = Cookie::AccountSession.sent(&request, &state) {
+                state.service.sign_in.sign_out(&session).await?;
+                answer.headers_mut().append(SET_COOKIE, Cookie::AccountSession.forget(&request, &state));
+            }
+            Ok(answer)
         }
         Err(Error::Invalid(faults)) => page(&request, &state, &key, StatusCode::BAD_REQUEST, &faults.into()).await,
         Err(other) => Err(refusal(other)),
@@ -90,9 +98,9 @@ async fn page(
     faults: &FormFaults,
 ) -> Result<HttpResponse, Refusal> {
     let linked = state.service.accounts.linked_user(key).await.map_err(refusal)?;
-    let form_key = FormKey::of(request, state);
+    let form_key = FormKey::of(Cookie::AccountForm, request, state);
     let page = LinkPage {
-        frame: Frame::plain("Set your password"),
+        frame: Frame::plain(ACCOUNT, "Set your password"),
         form_token: form_key.form_token(),
         username: linked.user.username,
         until: Moment(linked.expires_at),

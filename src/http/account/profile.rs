@@ -4,11 +4,11 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use askama::Template;
 
-use super::frame::Frame;
 use super::signed_in::{SignedIn, refusal};
 use crate::domain::profile::{Profile, ProfileField, ProfilePatch};
 use crate::domain::user::{User, UserChange};
 use crate::http::console::form::FormFaults;
+use crate::http::console::frame::Frame;
 use crate::http::console::page::{PageResult, Refusal, html, see_other};
 use crate::http::console::user_form::as_submitted;
 use crate::http::console::visitor::PostedForm;

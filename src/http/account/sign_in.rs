@@ -5,14 +5,15 @@ use actix_web::http::header::SET_COOKIE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::form_key::FormKey;
-use super::frame::Frame;
 use super::signed_in::SIGN_IN;
 use crate::domain::session::SessionKind;
 use crate::domain::user::LoginBy;
 use crate::http::console::cookies::Cookie;
+use crate::http::console::ended_session;
 use crate::http::console::form::FormFaults;
-use crate::http::console::login_form::LoginForm;
+use crate::http::console::form_key::FormKey;
+use crate::http::console::frame::{ACCOUNT, Frame};
+use crate::http::console::login_form::{LoginForm, login_fields};
 use crate::http::console::page::{PageResult, html, see_other};
 use crate::http::console::widgets::Field;
 use crate::http::drf::query::Query;
@@ -74,17 +75,17 @@ fn page(
         LoginBy::Email => "E-mail",
         LoginBy::UsernameOrEmail => "Username or e-mail",
     };
-    let key = FormKey::of(request, state);
-    let name = Field::text("username", label, username).autocomplete("username").required().with(faults);
-    let password = Field::password("Password", "current-password").required().with(faults);
+    let key = FormKey::of(Cookie::AccountForm, request, state);
+    let (username, password) = login_fields(label, username, faults);
     let is_new_password = status == StatusCode::OK && Query::of(request).get("new") == "password";
     let notice = is_new_password.then(|| "The new password is set. Sign in with it.".to_owned());
+    let notice = notice.or_else(|| ended_session::notice(request));
     let page = SignInPage {
-        frame: Frame { notice, ..Frame::plain("Sign in") },
+        frame: Frame { notice, ..Frame::plain(ACCOUNT, "Sign in") },
         form_token: key.form_token(),
         fault: faults.non_field(),
-        username: if username.is_empty() { name.clone().autofocus() } else { name },
-        password: if username.is_empty() { password } else { password.autofocus() },
+        username,
+        password,
     };
     key.bind(html(status, &page), request, state)
 }

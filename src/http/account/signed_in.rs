@@ -7,18 +7,20 @@ use actix_web::http::Method;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 
-use super::frame::{CurrentUser, Frame};
+use crate::domain::rights::Rights;
 use crate::domain::session::SessionKind;
 use crate::domain::user::User;
 use crate::http::console::browser_session::BrowserSession;
 use crate::http::console::cookies::Cookie;
+use crate::http::console::ended_session::{NOT_DONE, query_after};
+use crate::http::console::frame::{ACCOUNT, CurrentUser, Frame};
 use crate::http::console::page::Refusal;
 use crate::http::console::visitor::Visitor;
 use crate::http::endpoint::Access;
 use crate::http::peer::client_address;
 use crate::http::state::{AppState, State};
 use crate::logging::RequestContext;
-use crate::service::{AccountHolder, Error, Rights};
+use crate::service::{AccountHolder, Error};
 
 /// Where users sign in.
 pub const SIGN_IN: &str = "/account/sign-in";
@@ -40,7 +42,7 @@ impl SignedIn {
             let account = AccountHolder::signed_in(&key, session.user, client_address(request, state));
             return Ok(Self { session: BrowserSession(key), notice: session.notice, account });
         }
-        Err(Refusal::SignIn(SIGN_IN.into()))
+        Err(Refusal::SignIn(query_after(request).map_or_else(|| SIGN_IN.into(), |query| format!("{SIGN_IN}?{query}"))))
     }
 
     /// Whoever is signed in, if a page shows them without being theirs alone.
@@ -55,10 +57,12 @@ impl SignedIn {
     pub fn frame(&self, title: &str, section: &'static str) -> Frame {
         let who = CurrentUser {
             username: self.user().username.clone(),
-            is_staff: self.is_staff(),
+            link: "/account/profile".into(),
+            link_title: "Your profile",
+            rights: self.account.caller().rights,
             form_token: self.form_token(),
         };
-        Frame { title: title.to_owned(), section, who: Some(who), notice: self.notice.clone() }
+        Frame { root: ACCOUNT, title: title.to_owned(), section, who: Some(who), notice: self.notice.clone() }
     }
 
     pub fn user(&self) -> &User {
@@ -73,7 +77,7 @@ impl SignedIn {
 /// The refusal of a form. If its session has ended meanwhile, its sender signs in again.
 pub fn refusal(error: Error) -> Refusal {
     match error {
-        Error::NotAuthenticated(_) => Refusal::SignIn(SIGN_IN.into()),
+        Error::NotAuthenticated(_) => Refusal::SignIn(format!("{SIGN_IN}?{NOT_DONE}")),
         other => other.into(),
     }
 }

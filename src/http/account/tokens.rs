@@ -4,12 +4,12 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
-use super::frame::Frame;
 use super::signed_in::{SignedIn, refusal};
 use crate::domain::duration;
 use crate::domain::password::Password;
 use crate::domain::scope;
 use crate::http::console::form::{Form, FormFaults};
+use crate::http::console::frame::Frame;
 use crate::http::console::listing::{Listing, Pager};
 use crate::http::console::page::{PageResult, html, see_other};
 use crate::http::console::token_form::{TokenForm, TokenRow};

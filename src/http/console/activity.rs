@@ -4,9 +4,11 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
-use super::audit::{Row, row};
+use super::audit::link_of_target;
+use super::audit_table::{Row, row};
+use super::frame::Frame;
 use super::listing::{Listing, Pager};
-use super::page::{Frame, PageResult, html};
+use super::page::{PageResult, html};
 use super::signed_in::SignedIn;
 use super::user::{Part, UserHead};
 use crate::domain::audit::ActivityKind;
@@ -50,12 +52,8 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, username: web::Path
     let page = ActivityPage {
         frame: signed_in.frame(&user.username, "users"),
         kinds: KINDS.into_iter().map(link).collect(),
-        audit_link: super::audit::link_of_target(&user.username),
-        pager: if page.count > MAX_FOUND.into() {
-            listing.pager_of_many(MAX_FOUND, page.results.len())?
-        } else {
-            listing.pager(page.count)?
-        },
+        audit_link: link_of_target(&user.username),
+        pager: listing.pager_counting(&page, MAX_FOUND)?,
         rows: page.results.into_iter().map(row).collect(),
         head: UserHead::of(user, Part::Activity, &signed_in, &state).await?,
     };

@@ -27,13 +27,9 @@ impl Asset {
         Self { stem, extension, content_type, text, hash: fnv1a(text.as_bytes()) }
     }
 
-    /// Its URL. It contains a hash of the content, so that browsers may cache it for ever.
-    pub fn url(&self) -> String {
-        self.url_below("/console")
-    }
-
-    /// Its URL for the pages below `root`: who may open these can also load it.
-    pub fn url_below(&self, root: &str) -> String {
+    /// Its URL for the pages below `root`: who may open these can also load it. It contains a hash of the content, so that
+    /// browsers may cache it for ever.
+    pub fn url(&self, root: &str) -> String {
         format!("{root}/assets/{}", self.name())
     }
 

@@ -6,8 +6,9 @@ use actix_web::http::StatusCode;
 use askama::Template;
 
 use super::form::{Form, FormFaults};
+use super::frame::Frame;
 use super::listing::Listing;
-use super::page::{Frame, PageResult, Refusal, html, see_other};
+use super::page::{PageResult, Refusal, html, see_other};
 use super::signed_in::SignedIn;
 use super::user_filter::{ReadFilter, group_choices, read, require_valid};
 use super::visitor::PostedForm;

@@ -5,8 +5,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::form::FormFaults;
+use super::frame::Frame;
 use super::listing::{Listing, Pager};
-use super::page::{Frame, PageResult, html, see_other};
+use super::page::{PageResult, html, see_other};
 use super::signed_in::SignedIn;
 use super::tokens::grace_of;
 use super::visitor::{PostedForm, SuperuserSignedIn};
@@ -65,6 +66,8 @@ struct RotatePage {
     frame: Frame,
     form_token: String,
     client_id: String,
+    /// When the grace period of an older secret would have ended.
+    grace_until: Option<Moment>,
 }
 
 /// The list.
@@ -151,11 +154,12 @@ pub async fn confirm_rotate(
     client_id: web::Path<String>,
     state: State,
 ) -> PageResult {
-    let client_id = state.service.accounts.client(&client_id, &superuser).await?.client_id;
+    let Client { client_id, grace_until, .. } = state.service.accounts.client(&client_id, &superuser).await?;
     let page = RotatePage {
         frame: signed_in.frame(&format!("Rotate {client_id}"), "clients"),
         form_token: signed_in.form_token(),
         client_id,
+        grace_until: grace_until.map(Moment),
     };
     Ok(html(StatusCode::OK, &page))
 }

@@ -4,6 +4,7 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::{COOKIE, HeaderValue};
 
+use super::frame::{ACCOUNT, CONSOLE};
 use crate::domain::session::SessionKey;
 use crate::http::peer::is_https;
 use crate::http::state::AppState;
@@ -35,8 +36,8 @@ impl Cookie {
 
     const fn path(self) -> &'static str {
         match self {
-            Self::Session | Self::Form => "/console",
-            Self::AccountSession | Self::AccountForm => "/account",
+            Self::Session | Self::Form => CONSOLE,
+            Self::AccountSession | Self::AccountForm => ACCOUNT,
         }
     }
 
@@ -93,7 +94,7 @@ pub fn start_at_console(request: &HttpRequest, state: &AppState) -> HeaderValue 
 }
 
 /// The header that ends this.
-pub fn start_anywhere(request: &HttpRequest, state: &AppState) -> HeaderValue {
+pub fn forget_start(request: &HttpRequest, state: &AppState) -> HeaderValue {
     start_header("", "; Max-Age=0", request, state)
 }
 

@@ -5,7 +5,8 @@ use askama::Template;
 use percent_encoding::utf8_percent_encode;
 
 use super::audit::link_of_target;
-use super::page::{Frame, PageResult, html};
+use super::frame::Frame;
+use super::page::{PageResult, html};
 use super::signed_in::SignedIn;
 use super::token_form::TokenRow;
 use super::visitor::PostedForm;

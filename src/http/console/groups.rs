@@ -5,8 +5,9 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::form::FormFaults;
-use super::listing::{Listing, Pager};
-use super::page::{Frame, PageResult, html, see_other};
+use super::frame::Frame;
+use super::listing::{Listing, Pager, number_up_to};
+use super::page::{PageResult, html, see_other};
 use super::signed_in::SignedIn;
 use super::visitor::{PostedForm, SuperuserSignedIn};
 use super::widgets::{Confirmation, Field, group_link, user_link};
@@ -48,15 +49,11 @@ struct Member {
     may_change: bool,
 }
 
-fn number(members: i64, most: u32) -> String {
-    if members > most.into() { format!("more than {most}") } else { members.to_string() }
-}
-
 /// The list, by name.
 pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> PageResult {
     let listing = Listing::of(&request)?;
     let page = state.service.accounts.list_groups(listing.page, MAX_COUNTED, &signed_in.caller).await?;
-    let row = |group: Group| (group_link(&group.name), group.clone(), number(group.members, MAX_COUNTED));
+    let row = |group: Group| (group_link(&group.name), group.clone(), number_up_to(group.members, MAX_COUNTED));
     let page = GroupsPage {
         frame: signed_in.frame("Groups", "users"),
         pager: listing.pager(page.count)?,
@@ -92,14 +89,10 @@ async fn page(
         frame: signed_in.frame(&group.name, "users"),
         form_token: signed_in.form_token(),
         link: group_link(&group.name),
-        members: number(group.members, MAX_MEMBERS),
+        members: number_up_to(group.members, MAX_MEMBERS),
         may_rename: signed_in.is_superuser(),
         name: Field::text("name", "Name", wanted.unwrap_or_else(|| group.name.clone())).required().with(faults),
-        pager: if members.count > MAX_MEMBERS.into() {
-            listing.pager_up_to(MAX_MEMBERS, members.results.len())?
-        } else {
-            listing.pager(members.count)?
-        },
+        pager: listing.pager_up_to(&members, MAX_MEMBERS)?,
         rows: members.results.into_iter().map(row).collect(),
         group,
     };

@@ -7,7 +7,7 @@ use askama::filters::HtmlSafe;
 use percent_encoding::utf8_percent_encode;
 
 use super::page::Refusal;
-use crate::domain::page::{NumberedPage, PageRequest};
+use crate::domain::page::{NumberedPage, Page, PageRequest};
 use crate::http::drf::body::{Charset, form};
 use crate::http::drf::pagination::QUOTED;
 
@@ -97,31 +97,39 @@ impl Listing {
         Ok(self.links(page, end.min(count), count.to_string(), end < count, self.page.last_of(count)))
     }
 
-    /// The links for a list of more than `most` rows, of which this page shows `rows`.
+    /// The links for a list of which at most `most` rows are counted; beyond that they say "more than".
     ///
     /// # Errors
     /// 404 for a page past the end.
-    pub fn pager_of_many(&self, most: u32, rows: usize) -> Result<Pager, Refusal> {
+    pub fn pager_counting<T>(&self, shown: &Page<T>, most: u32) -> Result<Pager, Refusal> {
+        if shown.count > most.into() { self.pager_of_many(most, shown.results.len()) } else { self.pager(shown.count) }
+    }
+
+    /// As [`Listing::pager_counting`], for a list of which only the first `most` rows have pages.
+    ///
+    /// # Errors
+    /// 404 for a page past these.
+    pub fn pager_up_to<T>(&self, shown: &Page<T>, most: u32) -> Result<Pager, Refusal> {
+        if shown.count <= most.into() {
+            return self.pager(shown.count);
+        }
+        let last = self.page.last_of(most.into());
+        if self.page.in_list(most.into()).number > last {
+            return Err(no_such_page());
+        }
+        let pager = self.pager_of_many(most, shown.results.len())?;
+        Ok(Pager { next: pager.next.filter(|_| pager.number < last), ..pager })
+    }
+
+    /// The links for a list of more than `most` rows, of which this page shows `rows`.
+    fn pager_of_many(&self, most: u32, rows: usize) -> Result<Pager, Refusal> {
         if rows == 0 {
             return Err(no_such_page());
         }
         let page = self.page.in_list(most.into());
         let is_full = rows >= page.size as usize;
         let last = page.offset() + i64::try_from(rows).unwrap_or(i64::MAX);
-        Ok(self.links(page, last, format!("more than {most}"), is_full, self.page.last_of(most.into())))
-    }
-
-    /// As [`Listing::pager_of_many`], for a list of which only the first `most` rows have pages.
-    ///
-    /// # Errors
-    /// 404 for a page past these.
-    pub fn pager_up_to(&self, most: u32, rows: usize) -> Result<Pager, Refusal> {
-        let last = self.page.last_of(most.into());
-        if self.page.in_list(most.into()).number > last {
-            return Err(no_such_page());
-        }
-        let pager = self.pager_of_many(most, rows)?;
-        Ok(Pager { next: pager.next.filter(|_| pager.number < last), ..pager })
+        Ok(self.links(page, last, more_than(most), is_full, self.page.last_of(most.into())))
     }
 
     fn links(&self, page: NumberedPage, last: i64, all: String, has_more: bool, last_page: u32) -> Pager {
@@ -163,6 +171,15 @@ impl Listing {
         let query: Vec<String> = pairs.map(|(name, value)| format!("{}={}", quoted(name), quoted(value))).collect();
         format!("{}?{}", self.path, query.join("&"))
     }
+}
+
+/// A number of rows of which at most `most` are counted.
+pub fn number_up_to(count: i64, most: u32) -> String {
+    if count > most.into() { more_than(most) } else { count.to_string() }
+}
+
+fn more_than(most: u32) -> String {
+    format!("more than {most}")
 }
 
 /// The pages that have links: the first, the last, this one and its neighbours; and whether there is a gap before each.

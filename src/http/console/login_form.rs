@@ -1,11 +1,13 @@
-//! A submitted sign-in form: read, checked, and tried.
+//! A sign-in form: its fields, and how it is read, checked and tried.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::cookies::Cookie;
 use super::form::{Form, FormFaults};
+use super::form_key::FormKey;
 use super::page::{Refusal, throttled, with_retry_after};
+use super::widgets::Field;
 use crate::domain::password::Password;
 use crate::domain::user::{LoginBy, LoginName};
 use crate::http::error::whole_seconds;
@@ -13,6 +15,13 @@ use crate::http::peer::client_address;
 use crate::http::state::AppState;
 use crate::logging::RequestContext;
 use crate::service::{Error, Faults, Login, SignedIn};
+
+/// The fields of the name and of the password. The first one that is to be filled in has the focus.
+pub fn login_fields(label: &'static str, username: &str, faults: &FormFaults) -> (Field, Field) {
+    let name = Field::text("username", label, username).autocomplete("username").required().with(faults);
+    let password = Field::password("Password", "current-password").required().with(faults);
+    if username.is_empty() { (name.autofocus(), password) } else { (name, password.autofocus()) }
+}
 
 /// A submitted sign-in form.
 pub struct LoginForm {
@@ -50,7 +59,7 @@ impl LoginForm {
         cookie: Cookie,
     ) -> Result<Self, Refusal> {
         let form = Form::read(request, payload).await?;
-        let is_own = cookie.sent(request, state).is_some_and(|key| key.has_form_token(form.get(Form::TOKEN)));
+        let is_own = FormKey::of(cookie, request, state).owns_form(&form);
         Ok(Self { form, is_own })
     }
 

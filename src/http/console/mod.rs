@@ -5,14 +5,18 @@ mod account;
 mod activity;
 pub(in crate::http) mod assets;
 mod audit;
+mod audit_table;
 pub(in crate::http) mod browser_session;
 mod bulk;
 mod clients;
 pub(in crate::http) mod cookies;
 mod delete_user;
 mod details;
+pub(in crate::http) mod ended_session;
 mod explain;
 pub(in crate::http) mod form;
+pub(in crate::http) mod form_key;
+pub(in crate::http) mod frame;
 mod groups;
 pub(in crate::http) mod listing;
 pub(in crate::http) mod login_form;
@@ -53,7 +57,7 @@ pub use pages::{WebPage, console_pages};
 
 /// The routes of the console.
 pub fn routes(config: &mut web::ServiceConfig) {
-    let pages = scope("/console", console_pages());
+    let pages = scope(frame::CONSOLE, console_pages());
     config.service(pages.wrap(from_fn(with_security_headers)).default_service(web::to(not_found)));
 }
 

@@ -5,7 +5,8 @@ use actix_web::http::StatusCode;
 use askama::Template;
 
 use super::form::FormFaults;
-use super::page::{Frame, PageResult, html, see_other};
+use super::frame::Frame;
+use super::page::{PageResult, html, see_other};
 use super::signed_in::SignedIn;
 use super::user_form::{GroupBoxes, UserForm};
 use super::visitor::PostedForm;

@@ -7,8 +7,9 @@ use askama::Template;
 use percent_encoding::utf8_percent_encode;
 
 use super::explain::key_field;
+use super::frame::Frame;
 use super::nodes::{FollowerRow, NodeRow};
-use super::page::{Frame, PageResult, html};
+use super::page::{PageResult, html};
 use super::signed_in::SignedIn;
 use super::widgets::{Clock, Field, Moment, number};
 use crate::domain::time::Timestamp;

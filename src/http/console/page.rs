@@ -1,4 +1,4 @@
-//! Pages, the frame around them, and error pages.
+//! Pages and error pages.
 
 use std::fmt;
 
@@ -7,38 +7,10 @@ use actix_web::http::header::{ContentType, LOCATION, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 
+use super::frame::{CONSOLE, Frame};
 use crate::http::error::{HttpError, whole_seconds};
 use crate::service::Error;
 use crate::store::StoreError;
-
-/// The frame around every page: title, navigation, notice.
-pub struct Frame {
-    /// The window's title.
-    pub title: String,
-    /// The navigation link of this page; empty: none.
-    pub section: &'static str,
-    /// The signed-in user.
-    pub who: Option<CurrentUser>,
-    /// A notice that is shown once.
-    pub notice: Option<String>,
-}
-
-/// The signed-in user, as the frame shows them.
-pub struct CurrentUser {
-    pub username: String,
-    /// Where their own page is.
-    pub link: String,
-    pub is_superuser: bool,
-    /// The form token of the sign-out button.
-    pub form_token: String,
-}
-
-impl Frame {
-    /// The frame of a page without a signed-in user.
-    pub fn plain(title: &str) -> Self {
-        Self { title: title.to_owned(), section: "", who: None, notice: None }
-    }
-}
 
 /// Renders a page.
 pub fn html(status: StatusCode, page: &impl Template) -> HttpResponse {
@@ -106,7 +78,7 @@ impl ResponseError for Refusal {
     /// The page as a stranger sees it. `with_navigation` gives it the frame of whoever is signed in.
     fn error_response(&self) -> HttpResponse {
         self.log();
-        self.page(Frame::plain)
+        self.page(|heading| Frame::plain(CONSOLE, heading))
     }
 }
 

@@ -6,11 +6,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::cookies::{Cookie, start_at_console};
+use super::ended_session;
 use super::form::FormFaults;
-use super::login_form::LoginForm;
-use super::page::{Frame, PageResult, html, see_other};
+use super::form_key::FormKey;
+use super::frame::{CONSOLE, Frame};
+use super::login_form::{LoginForm, login_fields};
+use super::page::{PageResult, html, see_other};
 use super::widgets::Field;
-use crate::domain::session::{SessionKey, SessionKind};
+use crate::domain::session::SessionKind;
 use crate::http::drf::query::Query;
 use crate::http::extract::Anyone;
 use crate::http::state::{AppState, State};
@@ -68,23 +71,17 @@ fn page(
     next: &str,
     faults: &FormFaults,
 ) -> HttpResponse {
-    let known = Cookie::Form.sent(request, state);
-    let key = known.clone().unwrap_or_else(SessionKey::generate);
-    let name = Field::text("username", "Username", username).autocomplete("username").required().with(faults);
-    let password = Field::password("Password", "current-password").required().with(faults);
+    let key = FormKey::of(Cookie::Form, request, state);
+    let (username, password) = login_fields("Username", username, faults);
     let page = SignInPage {
-        frame: Frame::plain("Sign in"),
+        frame: Frame { notice: ended_session::notice(request), ..Frame::plain(CONSOLE, "Sign in") },
         form_token: key.form_token(),
         next: allowed_next(next).to_owned(),
         fault: faults.non_field(),
-        username: if username.is_empty() { name.clone().autofocus() } else { name },
-        password: if username.is_empty() { password } else { password.autofocus() },
+        username,
+        password,
     };
-    let mut answer = html(status, &page);
-    if known.is_none() {
-        answer.headers_mut().append(SET_COOKIE, Cookie::Form.set(&key, request, state));
-    }
-    answer
+    key.bind(html(status, &page), request, state)
 }
 
 /// The page after signing in. Only pages of the console are allowed, so that a link cannot redirect to another site.

@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::SET_COOKIE;
 
-use super::cookies::{Cookie, start_anywhere};
+use super::cookies::{Cookie, forget_start};
 use super::page::{PageResult, see_other};
 use super::signed_in::SignedIn;
 use super::visitor::PostedForm;
@@ -18,6 +18,6 @@ pub async fn sign_out(
     signed_in.sign_out(&state).await?;
     let mut answer = see_other("/console/sign-in");
     answer.headers_mut().append(SET_COOKIE, Cookie::Session.forget(&request, &state));
-    answer.headers_mut().append(SET_COOKIE, start_anywhere(&request, &state));
+    answer.headers_mut().append(SET_COOKIE, forget_start(&request, &state));
     Ok(answer)
 }

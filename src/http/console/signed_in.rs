@@ -8,15 +8,18 @@ use percent_encoding::utf8_percent_encode;
 
 use super::browser_session::BrowserSession;
 use super::cookies::Cookie;
-use super::page::{CurrentUser, Frame, Refusal};
+use super::ended_session::{page_of_form, query_after};
+use super::frame::{CONSOLE, CurrentUser, Frame};
+use super::page::Refusal;
 use super::widgets::user_link;
+use crate::domain::rights::Rights;
 use crate::domain::session::SessionKind;
 use crate::domain::user::User;
 use crate::http::drf::pagination::QUOTED;
 use crate::http::peer::client_address;
 use crate::http::state::AppState;
 use crate::logging::RequestContext;
-use crate::service::{Caller, ChangeableUser, Error, Rights, Staff};
+use crate::service::{Caller, ChangeableUser, Error, Staff};
 
 /// A signed-in user.
 pub struct SignedIn {
@@ -41,14 +44,14 @@ impl SignedIn {
             let caller = Caller::user(&session.user, client_address(request, state)).staff()?;
             return Ok(Self { session: BrowserSession(key), user: session.user, notice: session.notice, caller });
         }
-        let wanted = request.uri().path_and_query().map_or("/console/", |wanted| wanted.as_str());
-        // After a form there is no page to return to.
-        let next = if is_page_view && wanted.trim_end_matches('/') != "/console" {
-            format!("?next={}", utf8_percent_encode(wanted, QUOTED))
-        } else {
-            String::new()
-        };
-        Err(Refusal::SignIn(format!("/console/sign-in{next}")))
+        // The page to return to. The sign-in checks where it leads, because a browser may say anything.
+        let next =
+            if is_page_view { request.uri().path_and_query().map(ToString::to_string) } else { page_of_form(request) };
+        let next = next.filter(|next| next.trim_end_matches('/') != "/console");
+        let next = next.map(|next| format!("next={}", utf8_percent_encode(&next, QUOTED)));
+        let query: Vec<_> = query_after(request).map(str::to_owned).into_iter().chain(next).collect();
+        let mark = if query.is_empty() { "" } else { "?" };
+        Err(Refusal::SignIn(format!("/console/sign-in{mark}{}", query.join("&"))))
     }
 
     /// The frame of a page for them.
@@ -56,10 +59,11 @@ impl SignedIn {
         let who = CurrentUser {
             username: self.user.username.clone(),
             link: user_link(&self.user.username),
-            is_superuser: self.is_superuser(),
+            link_title: "Your own account",
+            rights: self.caller.rights,
             form_token: self.form_token(),
         };
-        Frame { title: title.to_owned(), section, who: Some(who), notice: self.notice.clone() }
+        Frame { root: CONSOLE, title: title.to_owned(), section, who: Some(who), notice: self.notice.clone() }
     }
 
     pub fn is_superuser(&self) -> bool {

@@ -5,7 +5,8 @@ use actix_web::web;
 use askama::Template;
 
 use super::form::FormFaults;
-use super::page::{Frame, PageResult, Refusal, html, see_other};
+use super::frame::Frame;
+use super::page::{PageResult, Refusal, html, see_other};
 use super::signed_in::SignedIn;
 use super::token_form::{FoundRow, lifetime};
 use super::visitor::PostedForm;

@@ -6,8 +6,9 @@ use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use askama::Template;
 
+use super::frame::Frame;
 use super::listing::{Listing, Pager};
-use super::page::{Frame, PageResult, html};
+use super::page::{PageResult, html};
 use super::signed_in::SignedIn;
 use super::token_form::TokenRow;
 use super::widgets::{Moment, number, token_link, user_link};
@@ -98,11 +99,7 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> Pa
         lists: lists.collect(),
         // Of more than can be listed it does not matter.
         searched: (!part.is_whole && page.count <= MAX_LISTED.into()).then_some(searched),
-        pager: if page.count > MAX_LISTED.into() {
-            listing.pager_up_to(MAX_LISTED, page.results.len())?
-        } else {
-            listing.pager(page.count)?
-        },
+        pager: listing.pager_up_to(&page, MAX_LISTED)?,
         rows: page
             .results
             .into_iter()

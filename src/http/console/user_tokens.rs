@@ -5,8 +5,9 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::form::FormFaults;
+use super::frame::Frame;
 use super::listing::{Listing, Pager};
-use super::page::{Frame, PageResult, html};
+use super::page::{PageResult, html};
 use super::signed_in::SignedIn;
 use super::token_form::{EndedRow, TokenForm, TokenRow};
 use super::user::{Part, UserHead};

@@ -4,8 +4,9 @@ use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use askama::Template;
 
-use super::listing::{Listing, Pager};
-use super::page::{Frame, PageResult, html};
+use super::frame::Frame;
+use super::listing::{Listing, Pager, number_up_to};
+use super::page::{PageResult, html};
 use super::signed_in::SignedIn;
 use super::token_form::FoundRow;
 use super::user_filter::{FILTERS, FilterFields, ReadFilter, max_found, read};
@@ -90,7 +91,6 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> Pa
     let is_whole_key = token_search.is_whole_key || TokenSearch::of(copied_key(&search)).is_whole_key;
     let tokens = service.tokens.find_tokens(token_search, MAX_TOKENS, caller).await?;
     let now = service.clock.now();
-    let is_more = page.count > most.into();
     let row = |user: User| Row {
         link: user_link(&user.username),
         joined: Day(user.date_joined),
@@ -116,8 +116,8 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> Pa
         columns: ["username", "date_joined"].map(|name| Column::of(name, &listing)),
         matching: matching.then(|| page.count.to_string()),
         chosen: FILTERS.iter().chain(&["search"]).map(|name| (*name, listing.get(name).to_owned())).collect(),
-        count: if is_more { format!("more than {most}") } else { page.count.to_string() },
-        pager: if is_more { listing.pager_up_to(most, page.results.len())? } else { listing.pager(page.count)? },
+        count: number_up_to(page.count, most),
+        pager: listing.pager_up_to(&page, most)?,
         rows: page.results.into_iter().map(row).collect(),
         tokens: tokens.into_iter().map(|found| FoundRow::of(found, now)).collect(),
         is_whole_key,

@@ -7,7 +7,7 @@ use askama::filters::HtmlSafe;
 use percent_encoding::utf8_percent_encode;
 
 use super::form::FormFaults;
-use super::page::Frame;
+use super::frame::Frame;
 use crate::domain::time::Timestamp;
 use crate::http::drf::pagination::QUOTED;
 

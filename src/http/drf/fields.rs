@@ -70,7 +70,7 @@ impl<'a> Fields<'a> {
     /// A `CharField` that may be left out, but not be blank. In a form, an empty one counts as left out.
     pub fn sent_text(&mut self, name: &str) -> Option<String> {
         let is_empty = matches!(self.data.get(name), Some(Value::Text(text)) if text.is_empty());
-        if is_empty && matches!(self.data, Data::Fields { form: true, .. }) {
+        if is_empty && self.data.is_form() {
             return None;
         }
         self.non_blank_text(name, Trim::Yes)
@@ -119,7 +119,7 @@ impl<'a> Fields<'a> {
         String::new()
     }
 
-    /// A length of time: whole seconds, or text such as `90d`. It may be left out, be blank or be null.
+    /// A length of time: whole seconds, or text such as `90d`. It may be left out, be null, and in a form be blank.
     pub fn nullable_duration(&mut self, name: &str) -> Option<Duration> {
         let text = match self.data.get(name)? {
             Value::Null => return None,
@@ -128,7 +128,7 @@ impl<'a> Fields<'a> {
             // No duration, so this is reported as a fault.
             _ => String::from("-"),
         };
-        if text.is_empty() {
+        if text.is_empty() && self.data.is_form() {
             return None;
         }
         let span = duration::lifetime(&text);
@@ -143,7 +143,7 @@ impl<'a> Fields<'a> {
         self.data.get(name).is_some()
     }
 
-    /// A `DateTimeField` that may be left out, be blank or be null.
+    /// A `DateTimeField` that may be left out, be null, and in a form be blank.
     pub fn nullable_moment(&mut self, name: &str) -> Option<Timestamp> {
         let text = match self.data.get(name)? {
             Value::Null => return None,
@@ -151,7 +151,7 @@ impl<'a> Fields<'a> {
             // No time, so this is reported as a fault.
             _ => String::from("-"),
         };
-        if text.is_empty() {
+        if text.is_empty() && self.data.is_form() {
             return None;
         }
         let moment = Timestamp::parse(&text);

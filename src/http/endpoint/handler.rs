@@ -3,18 +3,22 @@
 
 use std::rc::Rc;
 
-use actix_web::http::Method;
+use actix_web::body::MessageBody;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::future::LocalBoxFuture;
+use serde_json::{Map, Value};
 
 use super::access::Access;
 use super::operation::Operation;
+use crate::http::answer;
 use crate::http::caller::challenge;
 use crate::http::drf::fields::boolean;
 use crate::http::drf::query::Query;
 use crate::http::error::{Answered, HttpError};
 use crate::http::state::State;
+use crate::service::Error;
 
 /// A request on its way to its handler.
 pub struct Incoming {
@@ -141,8 +145,15 @@ pub async fn serve(handler: AnyHandler, rules: Rules, request: HttpRequest, payl
     })?;
     if waits && answer.status().is_success() {
         let state = original.app_data::<State>().expect("every application has its state");
-        let known = state.service.node.wait_until_known().await;
-        known.map_err(if rules.refuses_as_oauth { HttpError::OAuthService } else { HttpError::Service })?;
+        if let Err(error) = state.service.node.wait_until_known().await {
+            return if rules.secret_status == Some(answer.status().as_u16()) {
+                Ok(cut_short(answer, &error))
+            } else if rules.refuses_as_oauth {
+                Err(HttpError::OAuthService(error))
+            } else {
+                Err(HttpError::Service(error))
+            };
+        }
     }
     // A handler may answer other methods of its path too. `HEAD` is served where `GET` is.
     let asked = if *original.method() == Method::HEAD { &Method::GET } else { original.method() };
@@ -150,6 +161,18 @@ pub async fn serve(handler: AnyHandler, rules: Rules, request: HttpRequest, payl
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     Ok(answer)
+}
+
+/// The refusal after a change whose secret is shown only here: with the members of the answer.
+fn cut_short(answer: HttpResponse, error: &Error) -> HttpResponse {
+    log::warn!("{error}");
+    let mut members = Map::new();
+    members.insert("detail".into(), error.to_string().into());
+    let made = answer.into_body().try_into_bytes().ok().and_then(|body| serde_json::from_slice(&body).ok());
+    members.extend::<Map<String, Value>>(made.unwrap_or_default());
+    let mut refusal = answer::json(StatusCode::SERVICE_UNAVAILABLE, &members);
+    refusal.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    refusal
 }
 
 /// What an endpoint says about its requests and answers.

@@ -3,9 +3,8 @@
 
 use actix_web::http::header::USER_AGENT;
 
-use super::{
-    OAuthCaller, Parameters, SentBody, authenticate, caller, read_body, read_introspection_body, require_introspector,
-};
+use super::sent_body::{SentBody, caller};
+use super::{OAuthCaller, Parameters, authenticate, require_introspector};
 use crate::domain::safe_text::{cut, visible};
 use crate::domain::token::UsedBy;
 use crate::http::drf::body::{self as bodies, Data};
@@ -31,9 +30,8 @@ impl Extractor for Introspector {
     }
 
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
-        let payload = incoming.payload();
+        let SentBody { body, in_head } = SentBody::of_introspector(incoming).await?;
         let (request, state) = (&incoming.request, incoming.state());
-        let SentBody { body, in_head } = read_introspection_body(request, payload, state, incoming.body_limit).await?;
         let parameters = Parameters::of(request, body);
         let used_by = require_introspector(&caller(in_head, request, &parameters, state).await?)?;
         Ok(Self { parameters, used_by })
@@ -89,9 +87,8 @@ impl Extractor for BatchIntrospector {
     }
 
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
-        let payload = incoming.payload();
+        let SentBody { body, in_head } = SentBody::of_introspector(incoming).await?;
         let (request, state) = (&incoming.request, incoming.state());
-        let SentBody { body, in_head } = read_introspection_body(request, payload, state, incoming.body_limit).await?;
         let data = bodies::parse(request, body);
         let parameters = match &data {
             Ok(Data::Fields { fields, .. }) => Parameters::of_fields(fields),
@@ -123,9 +120,8 @@ impl Extractor for RevokeRequest {
     }
 
     async fn take(incoming: &mut Incoming) -> Result<Self, HttpError> {
-        let payload = incoming.payload();
+        let SentBody { body, in_head } = SentBody::of(incoming).await?;
         let (request, state) = (&incoming.request, incoming.state());
-        let SentBody { body, in_head } = read_body(request, payload, state, incoming.body_limit).await?;
         let parameters = Parameters::of(request, body);
         let caller = caller(in_head, request, &parameters, state).await?;
         Ok(Self { caller, parameters })

@@ -226,7 +226,7 @@ fn used_at_edge(tokens: Vec<String>, users: Option<&Value>, edge: &UsedBy) -> Re
     };
     let users =
         users.ok_or(HttpError::invalid_request("used_by is not a list of as many texts as there are tokens"))?;
-    Ok(tokens.into_iter().zip(users.iter().map(|user| UsedBy::told_by(edge, user))).collect())
+    Ok(tokens.into_iter().zip(users.iter().map(|user| UsedBy::reported_by_edge(edge, user))).collect())
 }
 
 fn texts(values: &[Value]) -> Option<Vec<String>> {

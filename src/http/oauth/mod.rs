@@ -6,14 +6,16 @@ pub mod introspect;
 pub mod metadata;
 pub mod paths;
 pub mod revoke;
+mod sent_body;
 pub mod verify;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::{Bytes, Payload};
+use actix_web::web::Bytes;
 use utoipa::openapi::ObjectBuilder;
 
 use crate::domain::client::ClientSecret;
+use crate::domain::rights::Rights;
 use crate::domain::safe_text::name_without_keys;
 use crate::domain::token::UsedBy;
 use crate::http::caller::Credentials;
@@ -24,7 +26,7 @@ use crate::http::peer::client_address;
 use crate::http::peer::origin;
 use crate::http::state::AppState;
 use crate::logging::RequestContext;
-use crate::service::{AcceptedClient, ClientOrigin, Error, Identity, Rights};
+use crate::service::{AcceptedClient, ClientOrigin, Error, Identity};
 
 /// The key in examples.
 const KEY: &str = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b";
@@ -182,87 +184,6 @@ pub async fn authenticate(
     state.service.introspection.note_client_origin(&origin(request.head()));
     RequestContext::set_client(&client.id);
     Ok(OAuthCaller::Client(client))
-}
-
-/// A body, and who sent it.
-pub struct SentBody {
-    /// The body.
-    pub body: Bytes,
-    /// The caller whose credentials are in the head; `None` if the head has none.
-    pub in_head: Option<OAuthCaller>,
-}
-
-/// Reads a body that may contain the caller's credentials. Credentials in the head are checked before the body is read.
-///
-/// # Errors
-/// Those of [`authenticate`], and of reading a body.
-pub async fn read_body(
-    request: &HttpRequest,
-    payload: Payload,
-    state: &AppState,
-    limit: usize,
-) -> Result<SentBody, HttpError> {
-    let in_head = caller_in_head(request, state).await?;
-    let body = read(request, payload, limit, in_head.is_some()).await?;
-    Ok(SentBody { body, in_head })
-}
-
-/// As [`read_body`], for a caller who must be allowed to introspect.
-///
-/// # Errors
-/// Those of [`authenticate`] and of [`require_introspector`], and of reading a body.
-pub async fn read_introspection_body(
-    request: &HttpRequest,
-    payload: Payload,
-    state: &AppState,
-    limit: usize,
-) -> Result<SentBody, HttpError> {
-    let in_head = caller_in_head(request, state).await?;
-    in_head.as_ref().map(require_introspector).transpose()?;
-    let body = read(request, payload, limit, in_head.is_some()).await?;
-    Ok(SentBody { body, in_head })
-}
-
-/// The caller whose credentials are in the head, if it has any.
-async fn caller_in_head(request: &HttpRequest, state: &AppState) -> Result<Option<OAuthCaller>, HttpError> {
-    match Credentials::in_authorization(request.headers(), &state.options) {
-        Credentials::None | Credentials::OtherScheme => Ok(None),
-        Credentials::Key(_) | Credentials::Refused(_) | Credentials::Basic(_) => {
-            authenticate(request, &Parameters::default(), state).await.map(Some)
-        }
-    }
-}
-
-/// The caller of a request whose body has been read. Credentials in the head are not checked again, unless the
-/// parameters have some, too.
-///
-/// # Errors
-/// As [`authenticate`].
-pub async fn caller(
-    in_head: Option<OAuthCaller>,
-    request: &HttpRequest,
-    parameters: &Parameters,
-    state: &AppState,
-) -> Result<OAuthCaller, HttpError> {
-    let in_parameters = ["client_id", "client_secret"].iter().any(|name| parameters.get(name).is_some());
-    match in_head {
-        Some(caller) if !in_parameters => Ok(caller),
-        Some(_) | None => authenticate(request, parameters, state).await,
-    }
-}
-
-async fn read(
-    request: &HttpRequest,
-    payload: Payload,
-    limit: usize,
-    is_authenticated: bool,
-) -> Result<Bytes, HttpError> {
-    let read = if is_authenticated {
-        body::read_authenticated(request, payload, limit).await
-    } else {
-        body::read(request, payload, limit).await
-    };
-    read.map_err(|error| if matches!(error, HttpError::Overloaded) { HttpError::OAuthOverloaded } else { error })
 }
 
 /// Only clients and staff may introspect (RFC 7662 section 2.1). Returns by whom the tokens are used.

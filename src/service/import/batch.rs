@@ -149,7 +149,7 @@ impl Batch<'_, '_> {
 
 /// What a user got.
 #[derive(Default)]
-pub struct Got {
+pub struct NewTokensAndEnds {
     /// New tokens.
     pub tokens: u64,
     /// Tokens that were here already, and now end.
@@ -157,7 +157,7 @@ pub struct Got {
 }
 
 /// One entry for each new user, and for each existing user one for new tokens, and one for tokens that now end.
-fn entries(new: &[ImportedUser], people: &People, got: &HashMap<i64, Got>) -> Vec<ImportedEntry> {
+fn entries(new: &[ImportedUser], people: &People, got: &HashMap<i64, NewTokensAndEnds>) -> Vec<ImportedEntry> {
     let tokens = |id: i64| got.get(&id).map_or(0, |got| got.tokens);
     let ends = |id: i64| got.get(&id).map_or(0, |got| got.ends);
     let created = new.iter().map(|user| {

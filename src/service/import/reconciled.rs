@@ -95,7 +95,8 @@ fn is_same_person(here: &FoundUser, source: &DjangoUser) -> bool {
     let joined = source.date_joined.map(millis).filter(|joined| joined.rem_euclid(1000) != 0);
     let hash = &source.user.password;
     joined == Some(millis(here.user.date_joined))
-        || is_only_ones(hash.as_str()) && remembered.fields.get_password() == Some(ImportedFields::password(hash))
+        || is_unique_to_one_user(hash.as_str())
+            && remembered.fields.get_password() == Some(ImportedFields::password(hash))
 }
 
 /// A dump has milliseconds.
@@ -105,7 +106,7 @@ const fn millis(moment: Timestamp) -> i64 {
 
 /// Whether a stored password cannot be two people's: it has a salt, or is what Django stores for none, which is `!` and a
 /// random text.
-fn is_only_ones(stored: &str) -> bool {
+fn is_unique_to_one_user(stored: &str) -> bool {
     let is_unsalted = ["md5$$", "sha1$$"].iter().any(|format| stored.starts_with(format));
     stored.contains('$') && !is_unsalted || stored.starts_with('!') && stored.len() > 20
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::batch::{Batch, Got, People};
+use super::batch::{Batch, NewTokensAndEnds, People};
 use super::import_run::Pass;
 use super::{Counts, count};
 use crate::domain::django::{DjangoKey, DjangoToken, TokenTable};
@@ -16,8 +16,8 @@ struct NewTokens {
 
 impl Batch<'_, '_> {
     /// Imports the tokens of the batch. Returns what each user got.
-    pub fn tokens(&mut self, people: &People) -> Result<HashMap<i64, Got>, StoreError> {
-        let mut got: HashMap<i64, Got> = HashMap::new();
+    pub fn tokens(&mut self, people: &People) -> Result<HashMap<i64, NewTokensAndEnds>, StoreError> {
+        let mut got: HashMap<i64, NewTokensAndEnds> = HashMap::new();
         // Users whose token is sealed: logins return only one token of a user.
         let mut sealed_users = HashSet::new();
         // A project that went from DRF to Knox may have the same key in both tables.

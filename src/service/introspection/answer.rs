@@ -7,11 +7,11 @@ use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::{Object, ObjectBuilder, OneOfBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::domain::rights::{Rights, acts_for_its_user};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{TokenFacts, TokenKind};
 use crate::domain::user::User;
 use crate::service::cache::CachedAnswer;
-use crate::service::caller::{Rights, acts_for_its_user};
 use crate::service::reasons::Reason;
 
 const INACTIVE: &[u8] = b"{\"active\":false}";

@@ -107,7 +107,10 @@ impl Introspect {
     fn must_tell_upstream(&self, client_id: &str, secret: MatchingSecret) -> bool {
         matches!(self.source, Source::Upstream(_))
             && secret.until.is_some()
-            && self.clients.get(client_id).is_some_and(|known| known.uses.tell_previous(self.clock.uptime()))
+            && self
+                .clients
+                .get(client_id)
+                .is_some_and(|known| known.uses.claim_report_of_previous_secret(self.clock.uptime()))
     }
 
     /// Asks the database, or at an edge the upstream, whether a client has this secret. If there is no answer, the cache
@@ -174,7 +177,7 @@ impl Introspect {
             let secrets = secrets.with(presented.clone(), until);
             let uses = self.clients.insert(client_id, None, change_seq.min(since), secrets);
             if until.is_some() {
-                uses.tell_previous(self.clock.uptime());
+                uses.claim_report_of_previous_secret(self.clock.uptime());
             }
         }
         Ok(Some((MatchingSecret { until }, as_of)))

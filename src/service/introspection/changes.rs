@@ -74,7 +74,7 @@ impl Introspect {
     async fn read_changes(&self, after: Cursor) -> Result<Reading, Error> {
         match &self.source {
             Source::Database(source) => {
-                let _one_of_few = source.database.with_timeout(self.feed.table_reading()).await?;
+                let _permit = source.database.with_timeout(self.feed.table_reading()).await?;
                 source.database.run(move |store| store.changes(Some(&after))).await
             }
             // No node gives a cursor of that length.

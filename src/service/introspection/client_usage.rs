@@ -22,7 +22,7 @@ struct Counts {
     /// When a request had the secret from before the last rotation, in microseconds since 1970; 0: none had.
     previous_secret_at: AtomicI64,
     /// At an edge: when the upstream was last told of that, in nanoseconds of uptime; 0: never.
-    told_at: AtomicU64,
+    reported_at: AtomicU64,
 }
 
 impl ClientUses {
@@ -38,10 +38,11 @@ impl ClientUses {
 
     /// Whether the upstream is to be told now that the secret from before the last rotation is in use. Whoever is answered
     /// with true tells it.
-    pub(super) fn tell_previous(&self, now: Uptime) -> bool {
-        let last = self.0.told_at.load(Ordering::Relaxed);
+    pub(super) fn claim_report_of_previous_secret(&self, now: Uptime) -> bool {
+        let last = self.0.reported_at.load(Ordering::Relaxed);
         let is_due = last == 0 || now.since(Uptime::from_nanos(last)) >= WRITE_INTERVAL;
-        is_due && self.0.told_at.compare_exchange(last, now.as_nanos(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        is_due
+            && self.0.reported_at.compare_exchange(last, now.as_nanos(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     fn take(&self, row: i64) -> ClientRequests {
@@ -103,7 +104,7 @@ mod tests {
     fn one_request_in_a_minute_tells_of_an_old_secret() {
         let (uses, start) = (ClientUses::default(), Uptime::from_nanos(7));
         let told = [0, 1, 59_999, 60_000, 60_001, 119_999, 120_000]
-            .map(|millis| uses.tell_previous(start.after(Duration::from_millis(millis))));
+            .map(|millis| uses.claim_report_of_previous_secret(start.after(Duration::from_millis(millis))));
         assert_eq!(told, [true, false, false, true, false, false, true]);
     }
 

@@ -25,6 +25,9 @@ const CURSOR_AGE: Duration = Duration::from_mins(1);
 /// How many of this node's cursors are compared with another node's, which has read about as much.
 const COMPARED_CURSORS: usize = 100;
 
+/// The longest cursor of another node that is compared, in bytes: one with as many running transactions as are listed.
+const LONGEST_COMPARED: usize = 5_000;
+
 /// How many requests at once are answered from the table, so that followers with old cursors leave connections to others.
 const TABLE_READINGS: usize = 2;
 
@@ -171,6 +174,10 @@ impl RecentChanges {
     }
 
     fn after_cursor_of_another_node(&self, cursor: &Cursor) -> Option<Vec<Change>> {
+        // Long ones take long to compare, and no node gives them to others.
+        if cursor.as_str().len() > LONGEST_COMPARED {
+            return None;
+        }
         // A cursor that is ahead of the last reading is not from this history.
         if !self.last.as_ref()?.has_seen_all_of(cursor) {
             return None;

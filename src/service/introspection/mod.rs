@@ -42,7 +42,7 @@ pub use followers::{Follower, FollowerName};
 pub(in crate::service) use lookup::TokenStatus;
 use source::{DatabaseSource, Source, UpstreamSource};
 use usage::PendingUsage;
-pub(in crate::service) use usage::{USE_INTERVAL, UserUsage};
+pub(in crate::service) use usage::{USE_INTERVAL, UserUsage, is_extended_by_use};
 pub use watch::Watch;
 
 /// Looks up tokens and clients: authentication, introspection, and the usage of tokens.

@@ -110,6 +110,16 @@ fn extended_expiry(token: &TokenFacts, policy: &Policy, now: Timestamp) -> Optio
     (wanted > token.expires_at?.after(policy.token_min_refresh_interval)).then_some(wanted)
 }
 
+/// Whether a use now would move the expiry of a token that ends at `expires_at`.
+pub(in crate::service) fn is_extended_by_use(
+    token: &TokenFacts,
+    expires_at: Timestamp,
+    policy: &Policy,
+    now: Timestamp,
+) -> bool {
+    extended_expiry(&TokenFacts { expires_at: Some(expires_at), ..token.clone() }, policy, now).is_some()
+}
+
 /// The time from which a use extends the expiry; `None`: never again.
 fn refresh_at(token: &TokenFacts, policy: &Policy) -> Option<Timestamp> {
     let (ttl, latest) = sliding_expiry(token, policy)?;

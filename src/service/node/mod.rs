@@ -34,6 +34,7 @@ use introspection_hours::IntrospectionHours;
 pub use nodes::{ListedNode, Nodes, list_nodes};
 pub use overview::{NodeState, Overview};
 pub use purge::PurgeRound;
+use revocation_bound::NotedBound;
 
 /// This node.
 pub struct Node {
@@ -50,6 +51,7 @@ pub struct Node {
     introspection_hours: IntrospectionHours,
     /// What the last count of all tokens has found.
     counted_tokens: watch::Sender<Option<Arc<CountedTokens>>>,
+    noted_bound: NotedBound,
     started: Timestamp,
 }
 
@@ -67,6 +69,7 @@ impl Node {
             clock_watch: ClockWatch::default(),
             introspection_hours: IntrospectionHours::default(),
             counted_tokens: watch::Sender::new(None),
+            noted_bound: NotedBound::default(),
             started: base.clock.now(),
         }
     }

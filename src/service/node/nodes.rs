@@ -65,10 +65,10 @@ fn nodes_of(sessions: Vec<JetonSessions>, own: Option<(NodeName, Timestamp)>) ->
         .map(|sessions| (NodeName::parse(&sessions.name), sessions))
         .partition(|(name, _)| name.is_some());
     // A node has more sessions than the one with its name, and they come from the same address.
-    let is_explained = |sessions: &JetonSessions| {
+    let is_of_named_node = |sessions: &JetonSessions| {
         named.iter().any(|(_, one)| one.address == sessions.address) || own.is_some() && sessions.is_own_address
     };
-    let others: Vec<_> = others.into_iter().filter(|(_, sessions)| !is_explained(sessions)).collect();
+    let others: Vec<_> = others.into_iter().filter(|(_, sessions)| !is_of_named_node(sessions)).collect();
     let mut nodes: Vec<ListedNode> = named
         .into_iter()
         .chain(others)

@@ -13,11 +13,14 @@ use std::sync::Arc;
 use super::accounts::Accounts;
 use super::base::Base;
 use super::database::Database;
+use super::error::Error;
 use super::introspection::Introspect;
 use super::login_tokens::LoginTokens;
 use super::policy::Policy;
+use super::rights::Staff;
 use super::sign_in::SignIn;
 use crate::domain::time::Clock;
+use crate::domain::user::User;
 pub use explain::Explanation;
 pub use list::TokenListFilter;
 pub use named::{CreatedToken, NamedToken};
@@ -55,5 +58,20 @@ impl Tokens {
             sign_in: Arc::clone(sign_in),
             accounts: Arc::clone(accounts),
         }
+    }
+
+    /// The owner of anybody's token, for a change of it. With `whose` it must be the user with this name. Their pending
+    /// usage is written: a use that is written after the change must not move an end back.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such token; [`Error::PermissionDenied`].
+    async fn owner_to_change(&self, id: i64, whose: Option<&str>, caller: &Staff) -> Result<User, Error> {
+        let owner = self.database.run(move |store| store.token_owner(id)).await?.ok_or(Error::NotFound)?;
+        caller.require_power_over(&owner)?;
+        if whose.is_some_and(|name| name != owner.username) {
+            return Err(Error::NotFound);
+        }
+        self.introspection.flush_user_usage(owner.id).await?;
+        Ok(owner)
     }
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 use crate::domain::audit::Action;
 use crate::domain::duration;
 use crate::domain::password::Password;
+use crate::domain::rights::Rights;
 use crate::domain::safe_text::changes_direction;
 use crate::domain::scope;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Token, TokenFacts};
 use crate::domain::user::User;
 use crate::service::messages::{CHANGES_DIRECTION, WRONG_PASSWORD};
-use crate::service::{AccountHolder, ChangeableUser, Error, Faults, Rights, Tokens};
+use crate::service::{AccountHolder, ChangeableUser, Error, Faults, Tokens};
 use crate::store::NewToken;
 
 /// The longest name of a token, in characters.

@@ -75,12 +75,7 @@ impl Tokens {
     /// [`Error::NotFound`] when there is no such live token; [`Error::PermissionDenied`]; [`Error::UserChanging`].
     pub async fn revoke_token(&self, id: i64, whose: Option<&str>, caller: &Staff) -> Result<(), Error> {
         let revoked = until_done(async |_| {
-            let owner = self.database.run(move |store| store.token_owner(id)).await?.ok_or(Error::NotFound)?;
-            caller.require_power_over(&owner)?;
-            if whose.is_some_and(|name| name != owner.username) {
-                return Err(Error::NotFound);
-            }
-            self.introspection.flush_user_usage(owner.id).await?;
+            let owner = self.owner_to_change(id, whose, caller).await?;
             let (actor, now) = (caller.actor.clone(), self.clock.now());
             self.database.run(move |store| store.revoke_token_of(&owner, id, &actor, now)).await
         });

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use crate::domain::time::Timestamp;
+use crate::service::introspection::is_extended_by_use;
 use crate::service::retry::until_done;
 use crate::service::{Error, Staff, Tokens};
 use crate::store::{TokenEnd, Updated};
+
+const EXTENDED_BY_USE: &str = "Each use of this token moves its expiry (JETON_TOKEN_AUTO_REFRESH), so an earlier one \
+                               does not hold. Revoke it, or replace it and give the old key a grace period.";
 
 /// Another end of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +47,7 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such live token, or none with a grace period; [`Error::PermissionDenied`];
-    /// [`Error::UserChanging`]; [`Error::Invalid`] on `expires_at` for a time that has passed, or a replaced token without
+    /// [`Error::UserChanging`]; [`Error::Conflict`] for an end that the next use would move; [`Error::Invalid`] on `expires_at` for a time that has passed, or a replaced token without
     /// an end.
     pub async fn update_token(
         &self,
@@ -53,19 +57,19 @@ impl Tokens {
         caller: &Staff,
     ) -> Result<(), Error> {
         let updated = until_done(async |_| {
-            let owner = self.database.run(move |store| store.token_owner(id)).await?.ok_or(Error::NotFound)?;
-            caller.require_power_over(&owner)?;
-            if whose.is_some_and(|name| name != owner.username) {
-                return Err(Error::NotFound);
-            }
-            // A use that is written later must not move the end back.
-            self.introspection.flush_user_usage(owner.id).await?;
+            let owner = self.owner_to_change(id, whose, caller).await?;
             let (actor, now) = (caller.actor.clone(), self.clock.now());
             let end = match new_end {
                 NewEnd::Expiry(end) => TokenEnd::Expiry(end.map(|end| end.after(now)).transpose()?),
                 NewEnd::Grace(end) => TokenEnd::Grace(end.after(now)?),
                 NewEnd::Shown(end) => TokenEnd::Shown(end.map(|end| end.after(now)).transpose()?),
             };
+            if let TokenEnd::Expiry(Some(at)) | TokenEnd::Shown(Some(at)) = end {
+                let token = self.database.run(move |store| store.token(id)).await?.ok_or(Error::NotFound)?.token;
+                if token.grace_until.is_none() && is_extended_by_use(&token, at, &self.policy, now) {
+                    return Err(Error::Conflict(EXTENDED_BY_USE.into()));
+                }
+            }
             self.database.run(move |store| store.update_token(&owner, id, end, &actor, now)).await
         });
         match updated.await? {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::api::login::sliding::sliding;
 use crate::on_both;
 use crate::support::app::{ADMIN, App, Kind};
 use crate::support::calls::PASSWORD;
@@ -83,6 +84,25 @@ on_both! {
         assert_eq!(app.introspect(&old)["exp"].as_i64().unwrap() - now, 3 * 3600);
     }
 
+    fn an_end_that_the_next_use_would_move_is_refused(db) {
+        let app = sliding(db, &[]);
+        let (key, admin) = (app.alice(), app.admin_token());
+        let id = app.tokens_of("alice")[0]["id"].clone();
+        let end = app.introspect(&key)["exp"].clone();
+        let answer = update(&app, &id, &admin, &json!({"expires_in": "1h"}));
+        let sentence = "Each use of this token moves its expiry (JETON_TOKEN_AUTO_REFRESH), so an earlier one does not hold. \
+                        Revoke it, or replace it and give the old key a grace period.";
+        assert_eq!((answer.status, answer.json()), (409, json!({"detail": sentence})));
+        assert_eq!(app.introspect(&key)["exp"], end);
+        for body in [json!({"expires_in": "20h"}), json!({"expires_in": null})] {
+            assert_eq!(update(&app, &id, &admin, &body).status, 200, "{body}: no use moves this");
+        }
+        let (named_id, _) = named(&app, &admin);
+        assert_eq!(update(&app, &named_id, &admin, &json!({"expires_in": "1m"})).status, 200, "uses move login tokens only");
+        assert_eq!(app.post("/admin/users/alice/regenerate?grace=10h", &admin, &json!({})).status, 200);
+        assert_eq!(update(&app, &id, &admin, &json!({"expires_in": "1m"})).status, 200, "no use moves a grace period");
+    }
+
     fn faults_are_reported_and_change_nothing(db) {
         let (app, sam) = with_sam(db);
         let (id, key) = named(&app, &sam);
@@ -92,6 +112,8 @@ on_both! {
             (json!({"expires_in": "1h", "expires_at": null}), "expires_in", "Send either expires_at or expires_in, not both."),
             (json!({"expires_in": 0}), "expires_in", "Enter whole seconds, or a duration such as 12h or 90d."),
             (json!({"expires_in": true}), "expires_in", "Enter whole seconds, or a duration such as 12h or 90d."),
+            (json!({"expires_in": ""}), "expires_in", "Enter whole seconds, or a duration such as 12h or 90d."),
+            (json!({"expires_at": ""}), "expires_at", "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."),
             (json!({"expires_at": "soon"}), "expires_at", "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."),
             (json!({"expires_at": 5}), "expires_at", "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."),
             (json!({"expires_at": "2025-06-15T15:06:40Z"}), "expires_at", "Enter a time in the future."),

@@ -15,7 +15,7 @@ mod prefix;
 mod refusals;
 mod rehash;
 mod single;
-mod sliding;
+pub mod sliding;
 mod sliding_unwritten;
 
 use serde_json::json;

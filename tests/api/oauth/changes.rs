@@ -146,3 +146,17 @@ fn with_wait_the_answer_comes_after_the_bound() {
     assert_eq!(app.send(Request::new("POST", "/logout/?wait=false").token(&key)).status, 204);
     assert!(since.elapsed() < bound * 10, "none of these requests waits");
 }
+
+/// The change is made when the wait begins, and the key is shown once: a database that fails then must not lose it.
+#[test]
+fn the_answer_after_a_wait_is_given_whatever_happens_to_the_database_meanwhile() {
+    let app = App::with(Kind::Postgres, &[("JETON_DATABASE_TIMEOUT", "1s")]);
+    let (admin, old) = (app.admin_token(), app.alice());
+    let mut another = app.database.writer();
+    another.run("lock table meta in access exclusive mode;");
+    let answer = app.send(Request::new("POST", "/admin/users/alice/regenerate?wait=true").token(&admin));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let new = answer.json()["token"].as_str().unwrap().to_owned();
+    another.run("rollback;");
+    assert_eq!([&old, &new].map(|key| app.get("/me", key).status), [401, 200]);
+}

@@ -111,8 +111,9 @@ class Memory:
     def remember(self, key: bytes, timed: TimedAnswer, asked_at: float) -> bool:
         """Remembers an answer. `asked_at` is the time just before its request was sent.
 
-        False: the answer is wrong, because it is older than the bound, and than a change that has been read. Who gave it does
-        not reach the database, and JETON_STALE_IF_ERROR allows it to go on.
+        False: the answer may be wrong, because it is older than the bound, and than a change that has been read, or than
+        changes that cannot be read any more. Who gave it does not reach the database, and JETON_STALE_IF_ERROR allows it to
+        go on.
         """
         answer, left = timed.answer, timed.expires_in
         if timed.age is None:
@@ -134,9 +135,10 @@ class Memory:
         buckets += (_bucket("token", answer.jti), _bucket("user", str(answer.user_id)))
         if answer.client_id is not None:
             buckets += (_bucket("client", answer.client_id),)
-        if asked_at - moment > self.bound and any(moment <= self._since[bucket] for bucket in buckets):
+        entry = _Entry(answer, moment, until, buckets)
+        if timed.age is not None and timed.age > self.bound and not self._is_current(entry):
             return False
-        self._put(self._active, self._max_active, key, _Entry(answer, moment, until, buckets))
+        self._put(self._active, self._max_active, key, entry)
         return True
 
     def remember_refusal(self, key: bytes, sentence: str) -> None:

@@ -82,7 +82,7 @@ class Verifier(Client):
         return [answers.get(token) or protocol.INACTIVE for token in tokens]
 
     def revoke(self, token: str) -> None:
-        """Revokes the token. It is refused here at once, and everywhere else within the bound."""
+        """Revokes the token. What is remembered here is forgotten at once, and everywhere else within the bound."""
         if could_be_token(token):
             follower = self._follower()
             with follower.asking():

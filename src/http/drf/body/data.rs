@@ -36,6 +36,11 @@ pub enum Value {
 }
 
 impl Data {
+    /// Whether the fields came from a form.
+    pub const fn is_form(&self) -> bool {
+        matches!(self, Self::Fields { form: true, .. })
+    }
+
     /// The last value of a name, as in a Python dict.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.fields().iter().rev().find(|(known, _)| known == name).map(|(_, value)| value)

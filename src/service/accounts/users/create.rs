@@ -4,9 +4,10 @@ use super::check;
 use crate::domain::password::{Password, PasswordHash};
 use crate::domain::password_rules::Attributes;
 use crate::domain::profile::ProfileField;
+use crate::domain::rights::Rights;
 use crate::domain::user::{NewUser, User};
 use crate::service::messages::USERNAME_TAKEN;
-use crate::service::{Accounts, Error, Faults, Rights, Staff};
+use crate::service::{Accounts, Error, Faults, Staff};
 use crate::store::StoreError;
 
 /// The input for a new user, not yet checked.

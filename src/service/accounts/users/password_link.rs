@@ -58,7 +58,8 @@ impl Accounts {
     /// The user of an open link.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when the link was used, replaced, has expired or never existed.
+    /// [`Error::NotFound`] when the link was used, replaced, has expired or never existed, or whoever made it may not
+    /// change the user any more.
     pub async fn linked_user(&self, key: &LinkKey) -> Result<LinkedUser, Error> {
         let (digest, now) = (key.digest(), self.clock.now());
         self.database.run(move |store| store.linked_user(&digest, now)).await?.ok_or(Error::NotFound)

@@ -2,9 +2,10 @@
 
 use super::check;
 use crate::domain::profile::ProfileField;
+use crate::domain::rights::Rights;
 use crate::domain::user::{User, UserChange};
 use crate::service::messages::{EXTERNAL_ID_TAKEN, USERNAME_TAKEN};
-use crate::service::{Accounts, ChangeableUser, Error, Faults, Rights};
+use crate::service::{Accounts, ChangeableUser, Error, Faults};
 use crate::store::StoreError;
 
 /// The input for a change of a user, not yet checked.

@@ -3,22 +3,24 @@
 use actix_web::http::header::SET_COOKIE;
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::cookies::Cookie;
+use super::form::Form;
 use crate::domain::session::SessionKey;
-use crate::http::console::cookies::Cookie;
-use crate::http::console::form::Form;
 use crate::http::state::AppState;
 
 /// The browser's key, from its cookie or new.
 pub struct FormKey {
+    cookie: Cookie,
     key: SessionKey,
     is_new: bool,
 }
 
 impl FormKey {
-    pub fn of(request: &HttpRequest, state: &AppState) -> Self {
-        match Cookie::AccountForm.sent(request, state) {
-            Some(key) => Self { key, is_new: false },
-            None => Self { key: SessionKey::generate(), is_new: true },
+    /// `cookie`: [`Cookie::Form`] or [`Cookie::AccountForm`].
+    pub fn of(cookie: Cookie, request: &HttpRequest, state: &AppState) -> Self {
+        match cookie.sent(request, state) {
+            Some(key) => Self { cookie, key, is_new: false },
+            None => Self { cookie, key: SessionKey::generate(), is_new: true },
         }
     }
 
@@ -35,7 +37,7 @@ impl FormKey {
     /// The page, with the cookie if the browser has none yet.
     pub fn bind(&self, mut page: HttpResponse, request: &HttpRequest, state: &AppState) -> HttpResponse {
         if self.is_new {
-            page.headers_mut().append(SET_COOKIE, Cookie::AccountForm.set(&self.key, request, state));
+            page.headers_mut().append(SET_COOKIE, self.cookie.set(&self.key, request, state));
         }
         page
     }
