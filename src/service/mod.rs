@@ -58,7 +58,9 @@ pub use introspection::{
 pub use login_tokens::{LoginToken, LoginTokens, ResealRound, SealCounts, Sealer, SealingKeys, count_seals, key_file};
 use metrics::Sample;
 pub use metrics::{Metrics, Results, WorkerCounts};
-pub use node::{ClockState, ListedNode, Node, NodeState, Nodes, Overview, PurgeRound, Readiness, list_nodes};
+pub use node::{
+    ClockState, CountedTokens, ListedNode, Node, NodeState, Nodes, Overview, PurgeRound, Readiness, UNUSED, list_nodes,
+};
 pub use policy::Policy;
 pub use reasons::{AuthenticationFault, LoginRefusal, Reason};
 pub use reloaded::Reloaded;

@@ -4,7 +4,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-use super::audit::{EntryRow, NO_LOGIN, entry};
+use super::audit::{EntryRow, NO_LOGIN, entry, page_of};
 use super::connection::{Conn, MultiBackend, storable};
 use super::names_over_time::{NameSpan, spans};
 use super::schema::audit_log;
@@ -73,16 +73,7 @@ impl Store {
             }
             ids.sort_unstable_by(|one, other| other.cmp(one));
             ids.truncate(most);
-            let count = ids.len().try_into().unwrap_or(i64::MAX);
-            let page = page.in_list(count);
-            let offset = usize::try_from(page.offset()).unwrap_or(usize::MAX);
-            let shown: Vec<i64> = ids.into_iter().skip(offset).take(page.size as usize).collect();
-            let rows: Vec<EntryRow> = audit_log::table
-                .filter(audit_log::id.eq_any(shown))
-                .order(audit_log::id.desc())
-                .select(EntryRow::as_select())
-                .load(conn)?;
-            Ok(Page { count, results: rows.into_iter().map(entry).collect() })
+            page_of(conn, &ids, page)
         })
     }
 

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use serde_json::{Map, Value, json};
 
-use super::connection::{Conn, storable};
+use super::connection::{Conn, MultiBackend, storable};
 use super::folded_sql::{Engine, like_escaped};
 use super::schema::audit_log;
 use super::{Store, StoreError};
@@ -21,6 +21,9 @@ pub(super) const NO_LOGIN: &str = "action not in ('login', 'login.failed')";
 
 /// The detail of an entry that says which name a user had before.
 pub(super) const RENAMED_FROM: &str = "renamed_from";
+
+/// The condition of the partial index of refused logins, likewise.
+pub(super) const REFUSED: &str = "action = 'login.failed'";
 
 /// Writes one entry. `details` is a JSON object and must hold nothing secret.
 pub fn record(
@@ -72,6 +75,9 @@ pub(super) struct EntryRow {
     details: String,
 }
 
+/// The text that is searched for a part of a name. The actor of a login is also its target.
+const NAMES: &str = "case when actor = target then actor else actor || ' ' || target end";
+
 /// How many of the newest entries are searched for an address or for a part of a name.
 pub const MAX_SEARCHED: i64 = 20_000;
 
@@ -111,8 +117,11 @@ impl Store {
             [filter.since, filter.until].map(|moment| moment.map(|moment| moment.min(Timestamp::LATEST)));
         self.read(|conn| {
             // No index finds these, so only the newest entries are searched.
-            let newest =
-                if filter.address.is_some() || filter.contains.is_some() { oldest_searched(conn)? } else { None };
+            let is_searched = filter.address.is_some() || filter.contains.is_some();
+            let newest = if is_searched { oldest_searched(conn)? } else { None };
+            let is_refused = filter.action.as_deref() == Some(Action::LoginFailed.as_str());
+            // By time where an index of the time finds the entries and none of the id does.
+            let by_time = by_time(filter, is_refused);
             let engine = Engine::of(conn)?;
             let matching = || {
                 let mut query = audit_log::table.into_boxed();
@@ -124,7 +133,11 @@ impl Store {
                     query = query.filter(theirs.and(actor).or(actor.and(others)));
                 }
                 if let Some(action) = &filter.action {
-                    query = query.filter(audit_log::action.eq(action));
+                    query = if is_refused {
+                        query.filter(sql::<Bool>(REFUSED))
+                    } else {
+                        query.filter(audit_log::action.eq(action))
+                    };
                     if ![Action::Login, Action::LoginFailed].map(Action::as_str).contains(&action.as_str()) {
                         // The partial index of all other actions, which the databases use for exactly this condition
                         // only.
@@ -139,8 +152,7 @@ impl Store {
                 }
                 if let Some(text) = &filter.contains {
                     let pattern = format!("%{}%", like_escaped(text));
-                    let names = engine.folded("actor || ' ' || target");
-                    let like = sql::<Bool>(&names).sql(" like ");
+                    let like = sql::<Bool>(&engine.folded_mostly_ascii(NAMES)).sql(" like ");
                     query = match engine {
                         Engine::Postgres((before, after)) => {
                             query.filter(like.sql(before).bind::<Text, _>(pattern).sql(after).sql(" escape '\\'"))
@@ -162,21 +174,30 @@ impl Store {
                 }
                 query
             };
+            if is_searched {
+                // The condition is dear, so it is tried once for each entry.
+                let found: Vec<i64> =
+                    matching().order(audit_log::id.desc()).limit(MAX_SEARCHED).select(audit_log::id).load(conn)?;
+                return page_of(conn, &found, page);
+            }
             let count = match count_limit {
                 None => matching().count().get_result(conn)?,
                 Some(count_limit) => {
                     let counted = matching().limit(i64::from(count_limit) + 1);
+                    // In the order of an index: a planner that reads the table in its own order may find the first entry
+                    // of some days at its end.
+                    let counted = if by_time { newest_first(counted, by_time) } else { counted };
                     counted.select(audit_log::id).load::<i64>(conn)?.len().try_into().unwrap_or(i64::MAX)
                 }
             };
             let page = page.in_list(count);
             let is_whole = count_limit.is_none_or(|count_limit| count <= count_limit.into());
             let window = if is_whole { page.window(count) } else { page.forward_window() };
-            let query = matching().limit(window.limit).offset(window.offset).select(EntryRow::as_select());
-            let mut rows: Vec<EntryRow> = if window.is_backward {
-                query.order(audit_log::id).load(conn)?
-            } else {
-                query.order(audit_log::id.desc()).load(conn)?
+            let query = matching().limit(window.limit).offset(window.offset);
+            let mut rows: Vec<EntryRow> = match (window.is_backward, by_time) {
+                (false, _) => newest_first(query, by_time).select(EntryRow::as_select()).load(conn)?,
+                (true, true) => query.order((audit_log::at, audit_log::id)).select(EntryRow::as_select()).load(conn)?,
+                (true, false) => query.order(audit_log::id).select(EntryRow::as_select()).load(conn)?,
             };
             if window.is_backward {
                 rows.reverse();
@@ -184,6 +205,35 @@ impl Store {
             Ok(Page { count, results: rows.into_iter().map(entry).collect() })
         })
     }
+}
+
+type BoxedQuery<'a> = audit_log::BoxedQuery<'a, MultiBackend>;
+
+fn newest_first(query: BoxedQuery<'_>, by_time: bool) -> BoxedQuery<'_> {
+    if by_time { query.order((audit_log::at.desc(), audit_log::id.desc())) } else { query.order(audit_log::id.desc()) }
+}
+
+/// Whether a list is in the order of the entries' times, and not of their ids: of refused logins, and of some days, an index
+/// of the time finds the entries, unless one by id does.
+fn by_time(filter: &Filter, is_refused: bool) -> bool {
+    let has_index_by_id = filter.actor.is_some() || filter.target.is_some() || filter.before_id.is_some();
+    let is_any_login = filter.action.as_deref().is_none_or(|action| action == Action::Login.as_str());
+    let is_some_days = (filter.since.is_some() || filter.until.is_some()) && is_any_login;
+    !has_index_by_id && (is_refused || is_some_days)
+}
+
+/// The page of the entries with these ids, which are in descending order.
+pub(super) fn page_of(conn: &mut Conn, ids: &[i64], page: PageRequest) -> Result<Page<Entry>, StoreError> {
+    let count = ids.len().try_into().unwrap_or(i64::MAX);
+    let page = page.in_list(count);
+    let offset = usize::try_from(page.offset()).unwrap_or(usize::MAX);
+    let shown: Vec<i64> = ids.iter().copied().skip(offset).take(page.size as usize).collect();
+    let rows: Vec<EntryRow> = audit_log::table
+        .filter(audit_log::id.eq_any(shown))
+        .order(audit_log::id.desc())
+        .select(EntryRow::as_select())
+        .load(conn)?;
+    Ok(Page { count, results: rows.into_iter().map(entry).collect() })
 }
 
 pub(super) fn entry(row: EntryRow) -> Entry {

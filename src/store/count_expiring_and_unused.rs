@@ -20,6 +20,8 @@ pub struct KindCounts {
 /// What was counted in one part of the table, or in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExpiringAndUnused {
+    /// Live tokens.
+    pub live: i64,
     /// Live tokens that end soon.
     pub expiring: KindCounts,
     /// Live tokens that nobody has used for long.
@@ -30,6 +32,8 @@ pub struct ExpiringAndUnused {
 struct Part {
     #[diesel(sql_type = Nullable<BigInt>)]
     last_id: Option<i64>,
+    #[diesel(sql_type = BigInt)]
+    live: i64,
     #[diesel(sql_type = BigInt)]
     expiring_login: i64,
     #[diesel(sql_type = BigInt)]
@@ -51,7 +55,7 @@ impl Store {
         (ends_by, unused_since): (Timestamp, Timestamp),
     ) -> Result<(Option<i64>, ExpiringAndUnused), StoreError> {
         let statement = format!(
-            "select max(id) as last_id, \
+            "select max(id) as last_id, count(case when is_live then 1 end) as live, \
              count(case when is_live and ends_soon and name is null then 1 end) as expiring_login, \
              count(case when is_live and ends_soon and name is not null then 1 end) as expiring_named, \
              count(case when is_live and is_unused and name is null then 1 end) as unused_login, \
@@ -76,9 +80,9 @@ impl Store {
                 Conn::Sqlite(sqlite) => query.get_result(sqlite)?,
             })
         })?;
-        let Part { last_id, expiring_login, expiring_named, unused_login, unused_named } = part;
+        let Part { last_id, live, expiring_login, expiring_named, unused_login, unused_named } = part;
         let expiring = KindCounts { login: expiring_login, named: expiring_named };
         let unused = KindCounts { login: unused_login, named: unused_named };
-        Ok((last_id, ExpiringAndUnused { expiring, unused }))
+        Ok((last_id, ExpiringAndUnused { live, expiring, unused }))
     }
 }

@@ -43,6 +43,18 @@ impl Engine {
             Self::Sqlite => format!("folded({expression})"),
         }
     }
+
+    /// The same, several times as fast in PostgreSQL for texts in ASCII, which have no accents.
+    pub fn folded_mostly_ascii(self, expression: &str) -> String {
+        match self {
+            Self::Postgres(_) => format!(
+                "case when octet_length({expression}) = char_length({expression}) \
+                 then lower(({expression}) collate \"C\") collate \"default\" else {} end",
+                self.folded(expression)
+            ),
+            Self::Sqlite => self.folded(expression),
+        }
+    }
 }
 
 /// A text as a part of a pattern of `like`.

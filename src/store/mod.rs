@@ -95,13 +95,15 @@ pub use handle::Store;
 pub use import::{
     FoundUser, ImportTarget, ImportedEnd, ImportedEntry, ImportedToken, Remembered, TokenOwner, UpdatedUser,
 };
-pub use list_expiring_or_unused::ExpiringOrUnused;
+pub use list_expiring_or_unused::{MAX_LOOKED_AT, PartOfTokens, UnusedSince};
 pub use login_tokens::{Issue, Issued, SealedToken};
 pub use meta::MetaKey;
 pub use mode::{ALL_BUT_OWNER, restrict_file_mode};
 pub use nodes::{JetonSessions, own_node_name};
 pub use outcome::{Changed, ClientChange, FormUse, LinkUse, LoginTokensRevoked, OwnChange, Replaced, Revoked, Updated};
-pub use overview::{HourOfLogins, MAX_COUNTED, MostRefused, Refused, UserCounts};
+pub use overview::{
+    HourOfLogins, LiveTokenCount, LoginHours, MAX_COMPARED, MAX_COUNTED, MostRefused, Refused, UserCounts,
+};
 pub use own::AskedWith;
 pub use password_links::LinkedUser;
 pub use pools::StoreOptions;

@@ -4,12 +4,16 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text, Timestamp as SqlTimestamp};
 
+use super::audit::REFUSED;
 use super::connection::Conn;
 use super::{Store, StoreError};
 use crate::domain::time::Timestamp;
 
 /// Counting stops here.
-pub const MAX_COUNTED: i64 = 100_000;
+pub const MAX_COUNTED: i64 = 50_000;
+
+/// Of how many of the newest refused logins the names and addresses are compared.
+pub const MAX_COMPARED: i64 = 10_000;
 
 /// How many names and addresses with refused logins are listed.
 const MOST_REFUSED: usize = 5;
@@ -21,6 +25,24 @@ pub struct UserCounts {
     pub all: i64,
     /// How many of them are inactive.
     pub inactive: i64,
+}
+
+/// How many tokens are live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveTokenCount {
+    /// How many were found.
+    pub count: i64,
+    /// Whether all tokens were looked at.
+    pub is_whole: bool,
+}
+
+/// Logins hour by hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoginHours<const HOURS: usize> {
+    /// The oldest hour first.
+    pub hours: [HourOfLogins; HOURS],
+    /// Whether all entries of these hours were counted.
+    pub is_whole: bool,
 }
 
 /// Logins of one hour.
@@ -39,6 +61,8 @@ pub struct MostRefused {
     pub names: Vec<Refused>,
     /// Addresses that the logins came from.
     pub addresses: Vec<Refused>,
+    /// Whether there are no more refused logins than were compared.
+    pub is_whole: bool,
 }
 
 /// Refused logins with one name, or from one address.
@@ -80,6 +104,8 @@ struct Hour {
     good: i64,
     #[diesel(sql_type = BigInt)]
     refused: i64,
+    #[diesel(sql_type = BigInt)]
+    entries: i64,
 }
 
 impl Store {
@@ -99,13 +125,14 @@ impl Store {
         })
     }
 
-    /// Live tokens; at most [`MAX_COUNTED`].
-    pub fn count_live_tokens(&self, now: Timestamp) -> Result<i64, StoreError> {
+    /// Live tokens among the [`MAX_COUNTED`] oldest ones.
+    pub fn count_live_tokens(&self, now: Timestamp) -> Result<LiveTokenCount, StoreError> {
         let counted = format!(
-            "select count(*) as one, count(*) as other from (select id from tokens \
-             where (revoked_at is null or (grace_until = revoked_at and grace_until > $1)) \
-             and (expires_at is null or expires_at > $1) \
-             limit {MAX_COUNTED}) as some_tokens"
+            "select count(*) as one, count(case when is_live then 1 end) as other from (select \
+             (revoked_at is null or (grace_until = revoked_at and grace_until > $1)) \
+             and (expires_at is null or expires_at > $1) as is_live \
+             from tokens order by id limit {}) as some_tokens",
+            MAX_COUNTED + 1
         );
         self.read(|conn| {
             let query = diesel::sql_query(&counted).bind::<SqlTimestamp, _>(now.naive());
@@ -113,11 +140,11 @@ impl Store {
                 Conn::Pg(pg) => query.get_result(pg)?,
                 Conn::Sqlite(sqlite) => query.get_result(sqlite)?,
             };
-            Ok(two.one)
+            Ok(LiveTokenCount { count: two.other, is_whole: two.one <= MAX_COUNTED })
         })
     }
 
-    /// The names and addresses with the most refused logins in the day before `now`. Only the newest [`MAX_COUNTED`]
+    /// The names and addresses with the most refused logins in the day before `now`. Only the newest [`MAX_COMPARED`]
     /// refusals are counted.
     pub fn most_refused(&self, now: Timestamp) -> Result<MostRefused, StoreError> {
         let (since, until) = (now.before(std::time::Duration::from_hours(24)).naive(), now.naive());
@@ -129,14 +156,18 @@ impl Store {
         };
         let query = format!(
             "with newest as (select at, target, address from audit_log where at > ? and at <= ? \
-             and action = 'login.failed' order by at desc limit {MAX_COUNTED}) {} union all {}",
+             and {REFUSED} order by at desc limit {MAX_COMPARED}) {} union all {} union all \
+             select 2 as is_name, '' as subject, count(*) as refusals, max(at) as last_at from newest having count(*) > 0",
             most(1, "target"),
             most(0, "address")
         );
         let rows: Vec<RefusedRow> = self.read(|conn| match conn {
             Conn::Pg(pg) => {
-                let query =
-                    query.replacen('?', "$1", 1).replacen('?', "$2", 1).replace("select 1 as", "select 1::bigint as");
+                let query = query
+                    .replacen('?', "$1", 1)
+                    .replacen('?', "$2", 1)
+                    .replace("select 1 as", "select 1::bigint as")
+                    .replace("select 2 as", "select 2::bigint as");
                 let query = diesel::sql_query(query.replace("select 0 as", "select 0::bigint as"));
                 Ok(query.bind::<SqlTimestamp, _>(since).bind::<SqlTimestamp, _>(until).load(pg)?)
             }
@@ -145,9 +176,16 @@ impl Store {
                 Ok(query.bind::<SqlTimestamp, _>(since).bind::<SqlTimestamp, _>(until).load(sqlite)?)
             }
         })?;
-        let mut most = MostRefused::default();
+        let mut most = MostRefused { is_whole: true, ..MostRefused::default() };
         for RefusedRow { is_name, subject, refusals, last_at } in rows {
-            let list = if is_name == 1 { &mut most.names } else { &mut most.addresses };
+            let list = match is_name {
+                0 => &mut most.addresses,
+                1 => &mut most.names,
+                _ => {
+                    most.is_whole = refusals < MAX_COMPARED;
+                    continue;
+                }
+            };
             list.push(Refused { subject, count: refusals, last: Timestamp::from_naive(last_at) });
         }
         Ok(most)
@@ -155,12 +193,12 @@ impl Store {
 
     /// Successful and refused logins of each hour before `now`, the oldest hour first. Only the newest [`MAX_COUNTED`]
     /// entries of the audit log are counted.
-    pub fn count_logins<const HOURS: usize>(&self, now: Timestamp) -> Result<[HourOfLogins; HOURS], StoreError> {
+    pub fn count_logins<const HOURS: usize>(&self, now: Timestamp) -> Result<LoginHours<HOURS>, StoreError> {
         let since = now.before(std::time::Duration::from_hours(HOURS as u64));
         let by_hour = |ago: &str| {
             format!(
                 "select {ago} as ago, sum(case when action = 'login' then 1 else 0 end) as good, \
-                 sum(case when action = 'login.failed' then 1 else 0 end) as refused \
+                 sum(case when action = 'login.failed' then 1 else 0 end) as refused, count(*) as entries \
                  from (select at, action from audit_log where at > $1 and at <= $2 order by at desc \
                  limit {MAX_COUNTED}) as newest group by 1"
             )
@@ -168,7 +206,8 @@ impl Store {
         let (since, until) = (since.naive(), now.naive());
         let rows: Vec<Hour> = self.read(|conn| match conn {
             Conn::Pg(pg) => {
-                let ago = "floor(extract(epoch from ($2 - at)) / 3600)::bigint";
+                // Not `extract`, which calculates with decimal digits.
+                let ago = "floor(date_part('epoch', $2 - at) / 3600)::bigint";
                 let query =
                     diesel::sql_query(by_hour(ago).replace("$1", "$1::timestamptz").replace("$2", "$2::timestamptz"));
                 Ok(query.bind::<SqlTimestamp, _>(since).bind::<SqlTimestamp, _>(until).load(pg)?)
@@ -181,12 +220,13 @@ impl Store {
             }
         })?;
         let mut hours = [HourOfLogins::default(); HOURS];
+        let is_whole = rows.iter().map(|row| row.entries).sum::<i64>() < MAX_COUNTED;
         for row in rows {
             let index = usize::try_from(row.ago).ok().and_then(|ago| HOURS.checked_sub(ago + 1));
             if let Some(hour) = index.and_then(|index| hours.get_mut(index)) {
                 *hour = HourOfLogins { good: row.good, refused: row.refused };
             }
         }
-        Ok(hours)
+        Ok(LoginHours { hours, is_whole })
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jeton::store::MAX_COUNTED;
+
 use super::{ALICE, with_people};
 use crate::on_both;
 use crate::support::app::{ADMIN, App, Kind};
@@ -49,6 +51,51 @@ on_both! {
         assert!(page.contains("aria-label=\"Logins, hour by hour. Logins: 3. Refused: 1\""), "{page}");
         let times: Vec<&str> = page.split("data-clock>").skip(1).map(|rest| &rest[..5]).take(5).collect();
         assert_eq!(times, ["22:36", "04:36", "10:36", "16:36", "22:36"]);
+    }
+
+    fn a_day_with_more_entries_than_are_counted_says_so(db) {
+        let app = App::start(db);
+        let (at, many) = (app.clock.now().naive(), MAX_COUNTED);
+        let numbers = if app.database.postgres.is_some() {
+            format!("generate_series(1, {many}) as n")
+        } else {
+            format!("(with recursive s(n) as (select 1 union all select n + 1 from s where n < {many}) select n from s)")
+        };
+        let page = Visit::by(&app, ADMIN).page("/console/");
+        assert!(!page.contains("Of the newest") && !page.contains("Among the newest"), "{page}");
+        app.sql(&format!("insert into audit_log (at, actor, action, target) select '{at}', 'x', 'login.failed', 'x' from {numbers}"));
+        let page = Visit::by(&app, ADMIN).page("/console/");
+        assert!(page.contains("Of the newest 50,000 entries of the audit log"), "{page}");
+        assert!(figure(&page, "Refused logins").ends_with('+') && figure(&page, "Logins").ends_with('+'), "{page}");
+        assert!(page.contains("Among the newest 10,000 refused logins."), "{page}");
+    }
+
+    fn live_tokens_of_many_are_those_of_the_last_count(db) {
+        let app = App::start(db);
+        app.admin_token();
+        let (at, many) = (app.clock.now().naive(), MAX_COUNTED);
+        let (numbers, digest) = if app.database.postgres.is_some() {
+            (format!("generate_series(1, {many}) as n"), "decode(lpad(to_hex(n), 64, '0'), 'hex')")
+        } else {
+            let numbers = "with recursive s(n) as (select 1 union all select n + 1 from s where n <";
+            (format!("({numbers} {many}) select n from s)"), "randomblob(32)")
+        };
+        app.sql(&format!(
+            "insert into tokens (user_id, digest, created_at, revoked_at) select users.id, {digest}, '{at}', '{at}' from users, {numbers}"
+        ));
+        assert_eq!(figure(&Visit::by(&app, ADMIN).page("/console/"), "Live tokens"), "1+");
+        app.admin_token();
+        let other = app.node(&[]);
+        let mut shown = (String::new(), false);
+        for _ in 0..300 {
+            let page = Visit::by(&other, ADMIN).page("/console/");
+            shown = (figure(&page, "Live tokens"), page.contains("counted <time"));
+            if shown.1 {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        assert_eq!(shown, (app.sql("select count(*) from tokens where revoked_at is null"), true));
     }
 
     fn the_names_and_addresses_that_are_refused_most_lead_to_their_entries(db) {

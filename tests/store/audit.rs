@@ -1,5 +1,7 @@
 //! The audit log: an entry and its change are written together or not at all.
 
+use std::time::Duration;
+
 use jeton::domain::audit::{Action, Filter};
 use jeton::domain::client::ClientDetails;
 use jeton::domain::page::PageRequest;
@@ -7,8 +9,12 @@ use jeton::domain::user::{NewUser, UserChange};
 use jeton::store::{LoginTokensRevoked, Regenerate};
 use serde_json::json;
 
-use super::{MULTIPLE, NOW, TestStore, by, email, hash, named_token, new_email, new_token, new_user, secret};
+use super::{MULTIPLE, NOW, TestStore, by, email, hash, named_token, new_email, new_token, new_user, open, secret};
 use crate::on_both;
+use crate::support::app::{Kind, TestDatabase};
+use crate::support::postgres;
+
+const DAY: Duration = Duration::from_hours(24);
 
 on_both! {
     fn nothing_is_changed_when_the_audit_log_cannot_be_written(db) {
@@ -83,4 +89,65 @@ on_both! {
         test.store.update_user(&alice, &up, &by("root"), NOW).unwrap().done().unwrap();
         assert_eq!(test.last_audit(), "root|user.update|alice|192.0.2.7|{\"is_staff\":true,\"is_superuser\":true}");
     }
+}
+
+/// Most entries are logins, which a list of refused ones, or of some days, must not read.
+#[test]
+fn refused_logins_and_days_are_found_by_their_indexes_in_postgres() {
+    let cluster = postgres::private();
+    let database = TestDatabase::of(&cluster);
+    let test = TestStore { store: open(&database), database };
+    test.store.migrate().unwrap();
+    fill(&test, "generate_series(1, 20000) as n");
+    for setting in ["session_preload_libraries = ''auto_explain''", "auto_explain.log_min_duration = 0"] {
+        let alter = format!("execute format('alter database %I set {setting}', current_database())");
+        test.sql(&format!("do $$ begin {alter}; end $$"));
+    }
+    let test = TestStore { store: open(&test.database), database: test.database };
+    let plans = |ask: &dyn Fn()| {
+        let before = cluster.log_text().len();
+        ask();
+        cluster.log_text()[before..].to_owned()
+    };
+    let list = |filter: Filter| {
+        plans(&|| drop(test.store.list_audit(&filter, PageRequest::number(1, 25), Some(1000)).unwrap()))
+    };
+    let refused = Filter { action: Some("login.failed".into()), ..Filter::default() };
+    let day = Filter { since: Some(NOW.before(DAY)), until: Some(NOW), ..Filter::default() };
+    for (what, plan, index) in [
+        ("the overview", plans(&|| drop(test.store.most_refused(NOW).unwrap())), "audit_log_refused"),
+        ("refused logins", list(refused.clone()), "audit_log_refused"),
+        ("refused logins of a day", list(Filter { action: refused.action, ..day.clone() }), "audit_log_refused"),
+        ("a day", list(day), "audit_log_at"),
+    ] {
+        assert!(plan.contains(&format!(" {index} on audit_log")), "{what}: {plan}");
+        assert!(!plan.contains("Seq Scan") && !plan.contains("audit_log_pkey"), "{what}: {plan}");
+    }
+}
+
+#[test]
+fn refused_logins_are_found_by_their_index_in_sqlite() {
+    let test = TestStore::new(Kind::Sqlite);
+    fill(&test, "(with recursive s(n) as (select 1 union all select n + 1 from s where n < 20000) select n from s)");
+    for query in [
+        "select id from audit_log where action = 'login.failed' order by at desc, id desc limit ?1",
+        "select id from audit_log where at > ?1 and at <= ?2 and action = 'login.failed' order by at desc limit 100",
+    ] {
+        let plan = test.sql(&format!("explain query plan {query}"));
+        assert!(plan.contains("audit_log_refused") && !plan.contains("TEMP B-TREE"), "{query}: {plan}");
+    }
+}
+
+/// Adds an entry for each number and minute before [`NOW`]. One in a thousand is a refused login.
+fn fill(test: &TestStore, numbers: &str) {
+    let at = if test.database.postgres.is_some() {
+        format!("timestamp '{}' - n * interval '1 minute'", NOW.naive())
+    } else {
+        format!("datetime('{}', '-' || n || ' minutes')", NOW.naive())
+    };
+    test.sql(&format!(
+        "insert into audit_log (at, actor, action, target) select {at}, 'u' || n, \
+         case when n % 1000 = 0 then 'login.failed' else 'login' end, 'u' || n from {numbers}"
+    ));
+    test.sql("analyze");
 }

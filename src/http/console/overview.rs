@@ -16,7 +16,7 @@ use crate::domain::time::Timestamp;
 use crate::http::drf::pagination::QUOTED;
 use crate::http::state::State;
 use crate::service::{Overview, Reason, Results};
-use crate::store::{HourOfLogins, MAX_COUNTED, Refused};
+use crate::store::{LoginHours, MAX_COMPARED, MAX_COUNTED, Refused};
 
 #[derive(Template)]
 #[template(path = "console/overview.html")]
@@ -29,9 +29,15 @@ struct OverviewPage {
     /// Whether not all users were counted.
     may_have_more: bool,
     tokens: String,
+    /// When the tokens were counted, if that was not now.
+    tokens_counted: Option<Moment>,
     logins: Option<Chart>,
+    /// How many of the newest entries were counted, if the day has more.
+    newest_counted: Option<String>,
     refused_names: Vec<Counted>,
     refused_addresses: Vec<Counted>,
+    /// How many of the newest refused logins were compared, if the day has more.
+    newest_compared: Option<String>,
     introspections: Chart,
     results: Vec<(&'static str, String)>,
     checks: Vec<Check>,
@@ -92,10 +98,13 @@ pub async fn show(signed_in: SignedIn, state: State) -> PageResult {
         users: overview.users.map_or_else(unknown, |users| counted(users.all)),
         inactive: overview.users.map_or(0, |users| users.inactive),
         may_have_more: overview.users.is_some_and(|users| users.all >= MAX_COUNTED),
-        tokens: overview.live_tokens.map_or_else(unknown, counted),
-        logins: overview.logins.map(|hours| logins_chart(&hours, overview.now)),
+        tokens: overview.live_tokens.map_or_else(unknown, |(live, _)| at_least(live.count, live.is_whole)),
+        tokens_counted: overview.live_tokens.and_then(|(_, at)| at).map(Moment),
+        logins: overview.logins.map(|logins| logins_chart(&logins, overview.now)),
+        newest_counted: overview.logins.filter(|logins| !logins.is_whole).map(|_| number(MAX_COUNTED)),
         refused_names: refused.names.iter().map(|one| refused_by(one, "target")).collect(),
         refused_addresses: refused.addresses.iter().map(|one| refused_by(one, "address")).collect(),
+        newest_compared: (!refused.is_whole && !refused.names.is_empty()).then(|| number(MAX_COMPARED)),
         introspections: introspections_chart(&overview.introspections, overview.now),
         results: results(&overview.introspections),
         checks: checks(&overview),
@@ -109,7 +118,11 @@ pub async fn show(signed_in: SignedIn, state: State) -> PageResult {
 }
 
 fn counted(count: i64) -> String {
-    let plus = if count >= MAX_COUNTED { "+" } else { "" };
+    at_least(count, count < MAX_COUNTED)
+}
+
+fn at_least(count: i64, is_whole: bool) -> String {
+    let plus = if is_whole { "" } else { "+" };
     format!("{}{plus}", number(count))
 }
 
@@ -151,9 +164,14 @@ fn chart(hours: &[(i64, i64)], end: Timestamp, title: impl Fn(&(i64, i64)) -> St
     }
 }
 
-fn logins_chart(hours: &[HourOfLogins], now: Timestamp) -> Chart {
-    let hours: Vec<(i64, i64)> = hours.iter().map(|hour| (hour.good, hour.refused)).collect();
-    chart(&hours, now, |(good, refused)| format!("{good} logins, {refused} refused"))
+fn logins_chart<const HOURS: usize>(logins: &LoginHours<HOURS>, now: Timestamp) -> Chart {
+    let hours: Vec<(i64, i64)> = logins.hours.iter().map(|hour| (hour.good, hour.refused)).collect();
+    let mut chart = chart(&hours, now, |(good, refused)| format!("{good} logins, {refused} refused"));
+    if !logins.is_whole {
+        chart.good = at_least(hours.iter().map(|(good, _)| good).sum(), false);
+        chart.refused = at_least(hours.iter().map(|(_, refused)| refused).sum(), false);
+    }
+    chart
 }
 
 fn inactive(results: &Results) -> u64 {
@@ -238,7 +256,7 @@ mod tests {
 
     #[test]
     fn numbers_are_read_at_a_glance() {
-        for (count, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (99_999, "99,999"), (MAX_COUNTED, "100,000+")] {
+        for (count, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (49_999, "49,999"), (MAX_COUNTED, "50,000+")] {
             assert_eq!(counted(count), text);
         }
     }

@@ -27,6 +27,7 @@ use super::policy::Policy;
 use crate::domain::time::{Clock, Timestamp, Uptime};
 pub use clock_watch::ClockState;
 use clock_watch::ClockWatch;
+pub use expiring_and_unused::{CountedTokens, UNUSED};
 use health::Health;
 pub use health::Readiness;
 use introspection_hours::IntrospectionHours;
@@ -48,6 +49,8 @@ pub struct Node {
     health: Health,
     clock_watch: ClockWatch,
     introspection_hours: IntrospectionHours,
+    /// What the last count of all tokens has found.
+    counted_tokens: watch::Sender<Option<Arc<CountedTokens>>>,
     noted_bound: NotedBound,
     started: Timestamp,
 }
@@ -65,6 +68,7 @@ impl Node {
             health: Health::default(),
             clock_watch: ClockWatch::default(),
             introspection_hours: IntrospectionHours::default(),
+            counted_tokens: watch::Sender::new(None),
             noted_bound: NotedBound::default(),
             started: base.clock.now(),
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::time::{Stopwatch, Timestamp, Uptime};
 use crate::service::{Error, Node, Nodes, Results, Staff};
-use crate::store::{HourOfLogins, MostRefused, Store, StoreError, UserCounts};
+use crate::store::{LiveTokenCount, LoginHours, MostRefused, Store, StoreError, UserCounts};
 
 /// How many hours back logins are counted.
 const HOURS: usize = 24;
@@ -14,10 +14,10 @@ const HOURS: usize = 24;
 pub struct Overview {
     /// The number of users.
     pub users: Option<UserCounts>,
-    /// The number of live tokens.
-    pub live_tokens: Option<i64>,
-    /// Logins of the last day by hour, the oldest first.
-    pub logins: Option<[HourOfLogins; HOURS]>,
+    /// The number of live tokens, and when they were counted, if that was not now.
+    pub live_tokens: Option<(LiveTokenCount, Option<Timestamp>)>,
+    /// Logins of the last day by hour.
+    pub logins: Option<LoginHours<HOURS>>,
     /// The names and addresses with the most refused logins of the last day.
     pub refused: Option<MostRefused>,
     /// Introspections of the last 24 hours of the clock by hour, the current one last; of this node since its start.
@@ -61,6 +61,10 @@ impl Node {
             self.list_nodes(),
         )
         .await;
+        let live_tokens = live_tokens.map(|counted| match self.counted_tokens().filter(|_| !counted.is_whole) {
+            Some(all) => (LiveTokenCount { count: all.live, is_whole: true }, Some(all.at)),
+            None => (counted, None),
+        });
         let cache = &self.cache;
         let sync_age = cache.sync_age(Uptime::now());
         let node = NodeState {

@@ -1,13 +1,14 @@
 //! Lists tokens, and finds them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::token::{FoundToken, ListedToken, TokenFacts, TokenSearch};
 use crate::domain::user::User;
-use crate::service::{AccountHolder, Error, Staff, Tokens};
-use crate::store::{ExpiringOrUnused, LiveTokens};
+use crate::service::{AccountHolder, CountedTokens, Error, Staff, Tokens, UNUSED};
+use crate::store::{LiveTokens, PartOfTokens, Store, UnusedSince};
 
 /// Which live tokens a list has; `None` matches all.
 #[derive(Clone, Debug, Default)]
@@ -68,27 +69,30 @@ impl Tokens {
         page: PageRequest,
         count_limit: u32,
         _: &Staff,
-    ) -> Result<Page<ListedToken>, Error> {
+    ) -> Result<PartOfTokens, Error> {
         let now = self.clock.now();
-        let which = ExpiringOrUnused::ExpiringBy(now.after(within));
-        self.database.run(move |store| store.list_expiring_or_unused(which, page, count_limit, now)).await
+        let end = now.after(within);
+        self.database.run(move |store| store.list_expiring_tokens(end, page, count_limit, now)).await
     }
 
-    /// Live tokens of active users that nobody has used for this time, the oldest first; all of them, or only named ones.
-    /// Only the first `count_limit` are counted.
+    /// Live tokens of active users that nobody has used for [`UNUSED`], the oldest first; all of them, or only named ones.
+    /// Of many tokens only the oldest are searched, and those that were found when all were counted. Only the first
+    /// `count_limit` are counted.
     pub async fn list_unused_tokens(
         &self,
-        unused_for: Duration,
         is_named: bool,
+        found: Option<Arc<CountedTokens>>,
         page: PageRequest,
         count_limit: u32,
         _: &Staff,
-    ) -> Result<Page<ListedToken>, Error> {
+    ) -> Result<PartOfTokens, Error> {
         let now = self.clock.now();
-        let since = now.before(unused_for);
-        let which =
-            if is_named { ExpiringOrUnused::NamedUnusedSince(since) } else { ExpiringOrUnused::UnusedSince(since) };
-        self.database.run(move |store| store.list_expiring_or_unused(which, page, count_limit, now)).await
+        let unused = UnusedSince { moment: now.before(UNUSED), is_named };
+        let list = move |store: &Store| {
+            let found = found.as_ref().map_or(&[][..], |found| found.unused(is_named));
+            store.list_unused_tokens(unused, found, page, count_limit, now)
+        };
+        self.database.run(list).await
     }
 
     /// Tokens of a user that have ended, the one that ended last first.
