@@ -71,7 +71,7 @@ on_both! {
             assert!(answer.text().contains("Too many failed attempts. Try again in 60 seconds."), "{what}: {answer:?}");
         }
         assert_eq!(app.try_login(ALICE.0, ALICE.1).status, 429);
-        assert_eq!(app.list("/admin/audit/?action=login.failed&target=alice")[1]["details"]["via"], "account");
+        assert_eq!(app.list("/admin/audit/?action=login.failed&target=alice")[1]["details"]["via"], "/account/tokens");
         app.clock.advance(Duration::from_mins(1));
         Visit::at_account(&app, ALICE);
     }

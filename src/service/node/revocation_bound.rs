@@ -53,7 +53,7 @@ impl Node {
         match self.database.run(Store::revocation_bound).await {
             Ok(noted) => self.noted_bound.set(noted.unwrap_or(own)),
             Err(error) => {
-                log::warn!("the noted JETON_REVOCATION_BOUND cannot be read, so the last one counts: {error}")
+                log::warn!("the noted JETON_REVOCATION_BOUND cannot be read, so the last one counts: {error}");
             }
         }
         let bound = self.noted_bound.get().max(own);
