@@ -180,4 +180,7 @@ pub struct Filter {
     /// Older than the entry with this id. So the next page begins where the last one ended, even if entries were
     /// written meanwhile.
     pub before_id: Option<i64>,
+    /// Whether the entries may be in the order of their times, where that is quicker to find. Otherwise they have the order
+    /// of events, whatever the clocks were set to, which is what a list that goes on at `before_id` needs.
+    pub may_be_by_time: bool,
 }

@@ -219,7 +219,7 @@ fn by_time(filter: &Filter, is_refused: bool) -> bool {
     let has_index_by_id = filter.actor.is_some() || filter.target.is_some() || filter.before_id.is_some();
     let is_any_login = filter.action.as_deref().is_none_or(|action| action == Action::Login.as_str());
     let is_some_days = (filter.since.is_some() || filter.until.is_some()) && is_any_login;
-    !has_index_by_id && (is_refused || is_some_days)
+    filter.may_be_by_time && !has_index_by_id && (is_refused || is_some_days)
 }
 
 /// The page of the entries with these ids, which are in descending order.

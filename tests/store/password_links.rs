@@ -61,8 +61,8 @@ on_both! {
         let ends: [(&str, End<'_>); 5] = [
             ("a new password", &|name| test.store.set_password(&test.read(name), &hash("b"), &by("root"), NOW).unwrap().done().unwrap()),
             ("inactive", &|name| update(&test, name, &UserChange { is_active: Some(false), ..change() })),
-            ("staff", &|name| update(&test, name, &UserChange { is_staff: Some(true), ..change() })),
-            ("superuser", &|name| update(&test, name, &UserChange { is_superuser: Some(true), ..change() })),
+            ("staff", &|name| update(&test, name, &UserChange { is_staff: Some(!test.read(name).is_staff), ..change() })),
+            ("superuser", &|name| update(&test, name, &UserChange { is_superuser: Some(!test.read(name).is_superuser), ..change() })),
             ("deleted", &|name| test.store.delete_user(&test.read(name), &by("root"), NOW).unwrap().done().unwrap()),
         ];
         test.superuser("root");
@@ -71,6 +71,8 @@ on_both! {
             for name in [&user, &maker, &other] {
                 test.user(name);
             }
+            let staff = || UserChange { is_staff: Some(true), ..change() };
+            update(&test, &maker, &staff());
             let (own, made) = (link(&test, &user, &by("root")), link(&test, &other, &by(&maker)));
             update(&test, &user, &UserChange { groups: Some(vec!["x".into()]), is_active: Some(true), ..change() });
             assert!(is_open(&test, &own) && is_open(&test, &made), "{what}");

@@ -69,7 +69,8 @@ pub async fn list(signed_in: SignedIn, request: HttpRequest, state: State) -> Pa
     });
     let (actor, action, target) = (text("actor"), text("action"), text("target"));
     let (address, contains) = (text("address"), text("contains"));
-    let filter = Filter { actor, action, target, address, contains, since, until, before_id: None };
+    let filter =
+        Filter { actor, action, target, address, contains, since, until, before_id: None, may_be_by_time: true };
     let status = if faults.fields().is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let faults = FormFaults::from(faults);
     let page = state.service.accounts.list_audit(filter, listing.page, Some(MAX_COUNTED), &signed_in.caller).await?;

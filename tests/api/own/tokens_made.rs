@@ -161,7 +161,7 @@ on_both! {
             (json!("91d"), "Ensure this value is less than or equal to 90d."),
             (json!(90 * 86_400 + 1), "Ensure this value is less than or equal to 90d."),
             (json!(null), "This field is required."),
-            (json!(""), "This field is required."),
+            (json!(""), "Enter whole seconds, or a duration such as 12h or 90d."),
         ] {
             let answer = app.try_name_token(&key, &json!({"name": "n", "expires_in": lifetime}));
             assert_eq!((answer.status, answer.json()), (400, json!({"expires_in": [sentence]})), "{lifetime}");
