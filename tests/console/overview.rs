@@ -87,7 +87,7 @@ on_both! {
         let live = app.sql("select count(*) from tokens where revoked_at is null");
         // It counts all tokens when it starts.
         let other = app.node(&[]);
-        eventually("a count of all tokens", Duration::from_secs(60), || {
+        eventually("a count of all tokens", Duration::from_mins(1), || {
             let page = Visit::by(&other, ADMIN).page("/console/");
             page.contains("counted <time").then(|| assert_eq!(figure(&page, "Live tokens"), live))
         });
