@@ -68,8 +68,8 @@ pub use rights::{AccountHolder, ChangeableUser, LoginHolder, Staff, Superuser};
 pub use shadow::{Differing, ShadowReport};
 pub use sign_in::{LoggedIn, Login, Once, Session, SignIn, SignedIn};
 pub use tokens::{
-    CreatedToken, EndTime, ExplainedText, Explanation, NamedToken, NewEnd, RegenerateOptions, Revoker, TokenFilter,
-    TokenListFilter, Tokens,
+    CreatedToken, EXTENDED_BY_USE, EndTime, ExplainedText, Explanation, NamedToken, NewEnd, RegenerateOptions, Revoker,
+    TokenFilter, TokenListFilter, Tokens,
 };
 
 /// All groups of verbs. Cheap to clone.

@@ -9,6 +9,7 @@ use super::{ALICE, with_people};
 use crate::on_both;
 use crate::support::app::{ADMIN, App};
 use crate::support::console::Visit;
+use crate::support::eventually;
 use crate::support::http::Request;
 
 const DAY: Duration = Duration::from_hours(24);
@@ -23,13 +24,7 @@ fn names(page: &str) -> Vec<String> {
 #[track_caller]
 fn wait_for_metric(node: &App, line: &str) {
     let metrics = || node.send(Request::new("GET", "/metrics")).text();
-    for _ in 0..300 {
-        if metrics().lines().any(|known| known == line) {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    panic!("{line} in {}", metrics());
+    eventually(line, Duration::from_secs(30), || metrics().lines().any(|known| known == line).then_some(()));
 }
 
 /// Adds tokens of logins to alice, all used at that moment.

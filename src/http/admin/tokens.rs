@@ -14,7 +14,7 @@ use crate::http::error::Answered;
 use crate::http::extract::{Body, TokenId};
 use crate::http::own::tokens::{Created, lifetime_schema, named_token, named_token_schema};
 use crate::http::state::State;
-use crate::service::{ChangeableUser, EndTime, Error, NewEnd, Staff, TokenListFilter};
+use crate::service::{ChangeableUser, EXTENDED_BY_USE, EndTime, Error, NewEnd, Staff, TokenListFilter};
 
 const PATH: &str = "/admin/users/{username}/tokens/";
 
@@ -60,6 +60,7 @@ fn update_endpoint() -> Endpoint {
         .body(BODIES, body, &json!({ "expires_in": "90d" }))
         .answers::<TokenForStaff>(200, "The token, without its key.")
         .refuses_bad_fields("expires_in", NEITHER)
+        .refuses_as("The next use would move this end.", &Error::Conflict(EXTENDED_BY_USE.into()))
         .may_not_exist("There is no live token with this id.")
         .revokes()
         .to(update)

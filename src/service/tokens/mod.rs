@@ -27,7 +27,7 @@ pub use named::{CreatedToken, NamedToken};
 pub use regenerate::RegenerateOptions;
 pub use revoke::Revoker;
 pub use revoke_many::TokenFilter;
-pub use update::{EndTime, NewEnd};
+pub use update::{EXTENDED_BY_USE, EndTime, NewEnd};
 
 /// Tokens of users.
 #[expect(clippy::struct_field_names, reason = "the name of another group")]

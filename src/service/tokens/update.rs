@@ -8,7 +8,8 @@ use crate::service::retry::until_done;
 use crate::service::{Error, Staff, Tokens};
 use crate::store::{TokenEnd, Updated};
 
-const EXTENDED_BY_USE: &str = "Each use of this token moves its expiry (JETON_TOKEN_AUTO_REFRESH), so an earlier one \
+/// Why the end of a token cannot be moved to a time that the next use would move.
+pub const EXTENDED_BY_USE: &str = "Each use of this token moves its expiry (JETON_TOKEN_AUTO_REFRESH), so an earlier one \
                                does not hold. Revoke it, or replace it and give the old key a grace period.";
 
 /// Another end of a token.
